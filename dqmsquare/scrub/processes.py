@@ -1,0 +1,25 @@
+"""Numbers of processes."""
+
+from dqmsquare.scrub.rule import PID, Match, Rule
+
+_NAMED = (
+    r"(?i)(p?pid[\"']?(?: is)?[ \t]*[:=#]?[ \t]*|\bprocess id:?[ \t]+|\bLWP[ \t]+|\battaching to process[ \t]+|/proc/)"
+    r"([0-9]+)"
+)
+_DAEMON = r"(\b(?:DQMNet|hltd|fff_[a-z]+|sshd|systemd|kernel|cmsRun))\[[0-9]+\]"
+_DIM_SERVER = r"(\()[0-9]+(\)@)"  # CmsBeamSpotServer(42714)@host
+
+
+def _named(match: Match) -> bytes | None:
+    prefix = bytes(match[1])
+    before = bytes(match.string[match.start() - 1 : match.start()]) if match.start() else b""
+    if before.isalpha() and prefix[:1].lower() == b"p":
+        return None  # "rapid 5"
+    return PID if prefix.lower() == b"pid" else prefix + PID
+
+
+PROCESSES = (
+    Rule(_NAMED, _named),
+    Rule(_DAEMON, lambda match: bytes(match[1]) + PID),
+    Rule(_DIM_SERVER, lambda match: bytes(match[1]) + PID + bytes(match[2]), rare=True),
+)
