@@ -119,12 +119,16 @@ def reload_event(resume: EventId | None = None) -> bytes:
     return _event("reload", {}, resume)
 
 
-def beat_event(ages: Mapping[str, float | None], unavailable_since: str | None) -> bytes:
-    """`ages`: host id to seconds since its last successful poll; `behind` is the worst that is known."""
+def beat_event(ages: Mapping[str, float | None], unavailable_since: str | None, now: float) -> bytes:
+    """`ages`: host id to seconds since its last successful poll; `behind` is the worst that is known.
+
+    `now`: s since 1970, for browsers whose own clock is wrong.
+    """
     rounded = {host: None if age is None else round(max(age, 0.0), 1) for host, age in ages.items()}
     known = [age for age in rounded.values() if age is not None]
     behind = max(known) if known else None
-    return _event("beat", {"hosts": rounded, "behind": behind, "unavailable_since": unavailable_since}, None)
+    data = {"hosts": rounded, "behind": behind, "unavailable_since": unavailable_since, "now": round(now, 3)}
+    return _event("beat", data, None)
 
 
 def _event(name: str, data: Mapping[str, Any], resume: EventId | None) -> bytes:

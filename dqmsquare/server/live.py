@@ -42,6 +42,7 @@ class Hub:
         places: StreamPlaces,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.cluster = cluster
         self._log = log
@@ -49,6 +50,7 @@ class Hub:
         self._standing = standing
         self._places = places
         self._monotonic = monotonic
+        self._clock = clock
         self._news = threading.Condition()
         self._announcements = Announcements()
         self._streams: set[Stream] = set()
@@ -92,6 +94,8 @@ class Hub:
             self._add(stream)
             if after:
                 self._catch_up(stream, after)
+            if self._ages:  # not known in the first moment of a process; a beat that follows will tell them
+                stream.put(self._beat_event(self._ages_now()), None)
         except BaseException:
             stream.close()
             raise
@@ -133,11 +137,9 @@ class Hub:
 
     def beat(self) -> None:
         """Sends the age of each host's last poll; called by the beating thread."""
-        elapsed = self._monotonic() - self._ages_at
-        ages = {host: None if age is None else age + elapsed for host, age in self._ages.items()}
+        ages = self._ages_now()
         metrics.BEHIND.labels(self.cluster).set(max((age for age in ages.values() if age is not None), default=0))
-        gone_since = self._log.database.gone_since
-        self._send(beat_event(ages, gone_since.isoformat() if gone_since else None), None)
+        self._send(self._beat_event(ages), None)
 
     def read_ages(self) -> None:
         """Asks how old the grabber's polls are; where the database is gone, those known go on ageing."""
@@ -149,6 +151,14 @@ class Hub:
         metrics.DATABASE.labels(self.cluster).set(1)
         self._ages, self._ages_at = ages, self._monotonic()
         self._events([])  # the standing is kept at hand: it knows when the clock changes a state
+
+    def _ages_now(self) -> dict[str, float | None]:
+        elapsed = self._monotonic() - self._ages_at
+        return {host: None if age is None else age + elapsed for host, age in self._ages.items()}
+
+    def _beat_event(self, ages: dict[str, float | None]) -> bytes:
+        gone_since = self._log.database.gone_since
+        return beat_event(ages, gone_since.isoformat() if gone_since else None, self._clock())
 
     def _add(self, stream: Stream) -> None:
         with self._news:

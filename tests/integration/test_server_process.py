@@ -88,7 +88,8 @@ def test_a_beat_comes_every_five_seconds(server, place, record):
     wait_until(lambda: len(reader.of("beat")) >= 2, 12)
     _, event_id, data = reader.of("beat")[-1]
     assert event_id == ""
-    assert data.keys() == {"hosts", "behind", "unavailable_since"}
+    assert data.keys() == {"hosts", "behind", "unavailable_since", "now"}
+    assert abs(data["now"] - time.time()) < 5
     assert data["unavailable_since"] is None
     reader.leave()
 

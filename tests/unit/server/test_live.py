@@ -45,8 +45,8 @@ def test_an_event_on_the_wire():
         b'data: {"run":400,"kind":"run","counts":{"crashed":2},"newest":400,"after":"5ba1c0de-12"}\n\n'
     )
     assert reload_event() == b"event: reload\ndata: {}\n\n"
-    assert beat_event({"a": 0.26, "b": None, "c": -0.1}, None) == (
-        b'event: beat\ndata: {"hosts":{"a":0.3,"b":null,"c":0.0},"behind":0.3,"unavailable_since":null}\n\n'
+    assert beat_event({"a": 0.26, "b": None, "c": -0.1}, None, 1234.5678) == (
+        b'event: beat\ndata: {"hosts":{"a":0.3,"b":null,"c":0.0},"behind":0.3,"unavailable_since":null,"now":1234.568}\n\n'
     )
 
 
@@ -229,12 +229,22 @@ def test_a_beat_tells_how_old_each_poll_is_and_goes_on_ageing_without_a_database
         "hosts": dict(zip(hosts, [0.4, 720.0, None], strict=True)),
         "behind": 720.0,
         "unavailable_since": None,
+        "now": now["now"],
     }
     assert later == {
         "hosts": dict(zip(hosts, [5.4, 725.0, None], strict=True)),
         "behind": 725.0,
         "unavailable_since": "2026-05-01T12:00:05+00:00",
+        "now": later["now"],
     }
+
+
+def test_a_new_stream_begins_with_a_beat_once_the_ages_are_known(cluster):
+    assert taken(cluster.hub.open(None)) == []
+    cluster.log.ages = {"host0000000000001": 0.4}
+    cluster.hub.read_ages()
+    [(event, _, data)] = taken(cluster.hub.open(None))
+    assert (event, data["hosts"]) == ("beat", {"host0000000000001": 0.4})
 
 
 def test_a_page_that_does_not_keep_up_is_ended(cluster):
