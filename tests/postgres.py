@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,49 @@ class TestPlace:
         return self.server.execute(statement, self.config.database_name(cluster))
 
 
+class PrivateServer:
+    """Debian's PostgreSQL on a folder of its own, which can be stopped and started; as root under another user."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._as_other: list[str] = []
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            user = pwd.getpwnam("postgres")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            self._as_other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8")
+
+    @property
+    def server(self) -> Server:
+        return Server(15, str(self._folder))
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder}"
+        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_other, str(DEBIAN_15 / program), "-D", str(self._folder / "data"), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
+
+
+@contextmanager
+def _private_server() -> Iterator[PrivateServer]:
+    if not (DEBIAN_15 / "initdb").exists():
+        pytest.skip("PostgreSQL 15 is not here; Debian 12: apt-get install postgresql-15")
+    folder = Path(tempfile.mkdtemp(prefix="mirror-pg15-"))
+    private = PrivateServer(folder)
+    private.start()
+    try:
+        yield private
+    finally:
+        with suppress(subprocess.CalledProcessError):  # a test may have stopped it
+            private.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_18() -> Server:
     """The embedded one; in /tmp, since a socket's path is short and root's tests open every folder above it."""
@@ -77,35 +120,23 @@ def postgres_18() -> Server:
 
 @pytest.fixture(scope="session")
 def postgres_15() -> Iterator[Server]:
-    """Debian's, started by hand on a folder of its own."""
-    if not (DEBIAN_15 / "initdb").exists():
-        pytest.skip("PostgreSQL 15 is not here; Debian 12: apt-get install postgresql-15")
-    folder = Path(tempfile.mkdtemp(prefix="mirror-pg15-"))
-    with _started(DEBIAN_15, folder) as server:
-        yield server
+    """Debian's 15, for what depends on the version."""
+    with _private_server() as private:
+        yield private.server
 
 
-@contextmanager
-def _started(binaries: Path, folder: Path) -> Iterator[Server]:
-    as_other: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        user = pwd.getpwnam("postgres")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        as_other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    data = folder / "data"
+@pytest.fixture
+def private_postgres() -> Iterator[PrivateServer]:
+    """A server of the test's own, to be stopped and started."""
+    with _private_server() as private:
+        yield private
 
-    def run(program: str, *arguments: str) -> None:
-        command = [*as_other, str(binaries / program), "-D", str(data), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
-    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield Server(15, str(folder))
-    finally:
-        run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture
+def private_place(private_postgres: PrivateServer, tmp_path: Path) -> Iterator[TestPlace]:
+    """Databases on it."""
+    with _copied(private_postgres.server, _make_templates(private_postgres.server), tmp_path) as copied:
+        yield copied
 
 
 def _settings(server: Server, names: dict[str, str], **more: str) -> dict[str, str]:
@@ -150,8 +181,9 @@ def _copied(server: Server, templates: dict[str, str], tmp_path: Path) -> Iterat
     try:
         yield TestPlace(server, parse_config(environ, role="database", as_root=False), environ)
     finally:
-        for name in names.values():
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with suppress(psycopg2.OperationalError):  # a test may have stopped the server
+            for name in names.values():
+                server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -167,4 +199,12 @@ def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestPl
     server = request.getfixturevalue(f"postgres_{request.param}")
     templates = request.getfixturevalue(f"templates_{request.param}")
     with _copied(server, templates, tmp_path) as copied:
+        yield copied
+
+
+@contextmanager
+def fresh_place(folder: Path) -> Iterator[TestPlace]:
+    """Databases outside of a test, on an embedded PostgreSQL of their own below `folder`."""
+    server = Server(18, start_embedded_postgres(folder / "postgres"))
+    with _copied(server, _make_templates(server), folder) as copied:
         yield copied
