@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from dqmsquare.documents import LumiRange
 
-SPARK_WIDTH, SPARK_HEIGHT = 56, 16
-_SPARK_PADDING = 1.5  # px, so that the line's thickness is not cut
+SPARK_WIDTH, SPARK_HEIGHT = 116, 32  # halves of pixels: whole numbers are fine enough, and compress well
+_SPARK_PADDING = 3  # so that the line's thickness is not cut
 _MEMORY_SPAN = 0.05  # of the largest value: noise below it is drawn flat
 LUMI_SECONDS = 23.310893056  # s, length of a lumisection (2**18 orbits)
 
@@ -25,11 +25,13 @@ def spark_path(values: Sequence[float], *, from_zero: bool = False) -> str:
     span = max(high - low, abs(high) * _MEMORY_SPAN) or 1.0
     step = SPARK_WIDTH / (len(values) - 1)
     usable = SPARK_HEIGHT - 2 * _SPARK_PADDING
-    points = (
-        f"{i * step:.1f} {SPARK_HEIGHT - _SPARK_PADDING - usable * (value - low) / span:.1f}"
+    points = [
+        (round(i * step), round(SPARK_HEIGHT - _SPARK_PADDING - usable * (value - low) / span))
         for i, value in enumerate(values)
-    )
-    return "M" + "L".join(points)
+    ]
+    # Steps from point to point are small numbers, much alike from row to row.
+    steps = (f"{x - x_before} {y - y_before}" for (x_before, y_before), (x, y) in pairwise(points))
+    return f"M0 {points[0][1]}l" + " ".join(steps).replace(" -", "-")
 
 
 @dataclass(frozen=True, slots=True)

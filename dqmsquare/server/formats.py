@@ -128,7 +128,16 @@ def full_time(instant: datetime) -> str:
     >>> full_time(datetime(2022, 9, 15, 11, 52, 53, tzinfo=UTC))
     '2022-09-15T13:52:53+02:00 · 2022-09-15T11:52:53Z'
     """
-    return f"{instant.astimezone(GENEVA).isoformat(timespec='seconds')} · {iso(instant)}"
+    return f"{geneva_time(instant)} · {iso(instant)}"
+
+
+def geneva_time(instant: datetime) -> str:
+    """Day and time in Geneva, with what it is ahead of UTC.
+
+    >>> geneva_time(datetime(2022, 9, 15, 11, 52, 53, tzinfo=UTC))
+    '2022-09-15T13:52:53+02:00'
+    """
+    return instant.astimezone(GENEVA).isoformat(timespec="seconds")
 
 
 FILTERS = {
@@ -141,4 +150,5 @@ FILTERS = {
     "delay": delay,
     "iso": iso,
     "full_time": full_time,
+    "geneva_time": geneva_time,
 }

@@ -23,7 +23,7 @@ from dqmsquare.storage.packing import pack_json, pack_text
 
 Row = dict[str, Any]
 
-_SPARK_POINTS = 30
+_SPARK_POINTS = 20
 _ODD_LUMIS_MAX = 200
 _SLOPE_WINDOW_SECONDS = 3600
 _SLOPE_MIN_SECONDS = 600

@@ -8,7 +8,7 @@ from dqmsquare.documents import LumiRange, StreamFiles
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line of `changes`: `kind` is run, host, alarm or reload; `run` and `alarm_key` are None unless it is about one."""
+    """A line of `changes`: `kind` is run, host, alarm or reload; `run` and `alarm_key` say which, or are None."""
 
     change_id: int
     kind: str
@@ -52,8 +52,8 @@ class JobRow:
     has_log: bool
     n_removed: int
     flags: tuple[str, ...]
-    rate_spark: tuple[float, ...]  # at most 30 values, oldest first
-    memory_spark: tuple[int, ...]  # MiB, at most 30 values, oldest first
+    rate_spark: tuple[float, ...]  # at most 20 values, oldest first
+    memory_spark: tuple[int, ...]  # MiB, at most 20 values, oldest first
     memory_slope_mb_per_hour: float | None
     odd_lumis: tuple[LumiRange, ...]  # those that are not ok, at most 200
 

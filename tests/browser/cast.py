@@ -107,8 +107,8 @@ def a_job(client: str, now: datetime, *, run: int = RUN, age_seconds: float = 20
         "has_log": True,
         "n_removed": 2,
         "flags": (),
-        "rate_spark": tuple(max(0.0, 50 + chance.gauss(0, 12)) for _ in range(30)),
-        "memory_spark": tuple(int(rss / MIB * (0.8 + 0.2 * i / 30)) for i in range(30)),
+        "rate_spark": tuple(max(0.0, 50 + chance.gauss(0, 12)) for _ in range(20)),
+        "memory_spark": tuple(int(rss / MIB * (0.8 + 0.2 * i / 20)) for i in range(20)),
         "memory_slope_mb_per_hour": 12.0,
         "odd_lumis": (),
     }

@@ -40,13 +40,13 @@ def test_too_short_a_history_says_nothing(memory):
     assert memory_slope(memory) is None
 
 
-def test_sparklines_hold_thirty_values_with_the_newest_at_the_end():
+def test_sparklines_hold_twenty_values_with_the_newest_at_the_end():
     lumis = [(lumi, 10 * lumi, 10.0) for lumi in range(1, 101)]
-    assert rate_spark(lumis) == [float(lumi) for lumi in range(71, 101)]
+    assert rate_spark(lumis) == [float(lumi) for lumi in range(81, 101)]
     assert rate_spark([(1, 5, 0.0)]) == [], "no time, no rate"
     memory = [(t, t * MIB, 0) for t in range(1, 62)]
     spark = memory_spark(memory)
-    assert (len(spark), spark[0], spark[-1]) == (30, 1, 61)
+    assert (len(spark), spark[0], spark[-1]) == (20, 1, 61)
     assert spark == sorted(spark)
     assert memory_spark(memory[:1]) == [1]
 
