@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from dqmsquare.simulator import Simulator
 from dqmsquare.simulator.documents import job_document
+from tests.browser.conftest import FLAGS
 from tests.postgres import TestPlace
 from tests.programs import mirror_on, wait_for
 
@@ -30,16 +31,6 @@ const everything = { subtree: true, childList: true, attributes: true };
 new MutationObserver(look).observe(document.getElementById("live"), everything);
 look();
 """
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def _document(n_events: int) -> dict[str, Any]:
@@ -55,7 +46,7 @@ def measure(place: TestPlace, folder: Path) -> list[float]:
         mirror.start_server()
         wait_for(lambda: "beam" in mirror.get("/")[1], "the job is on the page")
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_page()
             page.goto(mirror.url("/"))
             page.wait_for_selector("[data-pill][data-mood=live]", timeout=15_000)

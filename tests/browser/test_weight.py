@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.browser.rehearsal import Rehearsal
 
 FIRST_VISIT_MAX_BYTES = 160_000
-UPDATE_MAX_BYTES = 8_000
+UPDATE_MAX_BYTES = 8 * 1024
 
 
 def _transferred_bytes(browser: Browser, url: str) -> int:
