@@ -104,7 +104,7 @@ class AlarmWatch(threading.Thread):
 
     def _tell(self, new: Sequence[str], over: Collection[str]) -> None:
         for key in new:
-            _logger.warning("alarm %s", key)
+            _logger.info("alarm %s", key)
         for key in over:
             _logger.info("alarm %s is over", key)
         if new and self._on_queued is not None:

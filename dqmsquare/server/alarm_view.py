@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from dqmsquare.alarm_names import TITLES, Rule, alarm_path
 from dqmsquare.storage.alarm_queries import AlarmRow
 
+_ICONS = {  # of the sprite; any other rule has the triangle
+    Rule.JOB_CRASHED: "crashed",
+    Rule.JOB_FAILED: "failed",
+    Rule.CLIENT_MISSING: "missing",
+    Rule.HOST_DOWN: "down",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class AlarmLine:
@@ -13,6 +20,11 @@ class AlarmLine:
     alarm: AlarmRow
     title: str
     path: str
+
+    @property
+    def icon(self) -> str:
+        """The shape that goes with the title."""
+        return next((icon for rule, icon in _ICONS.items() if rule == self.alarm.rule), "stuck")
 
     @property
     def stands(self) -> bool:

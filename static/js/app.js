@@ -14,5 +14,7 @@ import "./readout.js";
 import "./log.js";
 import "./log-find.js";
 import "./log-lines.js";
+import "./alarms.js";
+import "./alarm-settings.js";
 
 document.documentElement.dataset.ready = "";

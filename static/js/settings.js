@@ -22,7 +22,7 @@ for (const group of document.querySelectorAll("[data-setting]")) {
 }
 
 // Menus close when something else is wanted.
-const openMenus = () => document.querySelectorAll("details[data-menu][open], details.pop[open]");
+const openMenus = () => document.querySelectorAll("details:is([data-menu], [data-alarms], .pop)[open]");
 document.addEventListener("click", ({ target }) => {
   for (const menu of openMenus()) if (!menu.contains(target)) menu.open = false;
 });

@@ -27,7 +27,8 @@ from dqmsquare.server.site import ClusterSite, Site
 from dqmsquare.server.snapshots import Snapshots
 from dqmsquare.server.streams import StreamPlaces
 from dqmsquare.server.watched import WatchedDatabase
-from dqmsquare.storage import client_queries, host_queries, queries
+from dqmsquare.storage import alarm_queries, client_queries, host_queries, queries
+from dqmsquare.storage.alarm_queries import AlarmRow
 from dqmsquare.storage.client_queries import ClientRun
 from dqmsquare.storage.rows import (
     Change,
@@ -60,6 +61,7 @@ class Cluster:
     series: dict[str, JobSeries] = field(default_factory=dict)
     poll_ages: dict[str, float | None] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=lambda: [Change(1, "run", None)])
+    alarms: list[AlarmRow] = field(default_factory=list)
     is_gone: bool = False
 
     @contextmanager
@@ -101,6 +103,9 @@ _QUERIES: dict[object, dict[str, Callable]] = {
         "log_of_job": lambda c, job_id: c.logs.get(job_id),
     },
     host_queries: {"hosts_of_cluster": lambda c: c.hosts},
+    alarm_queries: {
+        "recent_alarms": lambda c, limit: sorted(c.alarms, key=lambda one: one.resolved_at is not None)[:limit]
+    },
     client_queries: {"client_history": lambda c, tag, run, limit=10: c.history[:limit]},
     change_log: {
         "database_id": lambda c: f"db{c.name}",
@@ -108,6 +113,7 @@ _QUERIES: dict[object, dict[str, Callable]] = {
         "oldest_change_id": lambda c: c.changes[0].change_id,
         "changes_after": lambda c, seen: [change for change in c.changes if change.change_id > seen],
         "poll_ages": lambda c: dict(c.poll_ages),
+        "alarms_of": lambda c, keys: [one for one in c.alarms if one.alarm_key in keys],
     },
 }
 
@@ -159,6 +165,17 @@ class Rehearsal:
         changes.append(Change(changes[-1].change_id + 1, kind, run))
         self.site.clusters[cluster].hub.on_changes([changes[-1]])
         return f"db{cluster}-{changes[-1].change_id}"
+
+    def alarm(self, alarm: AlarmRow) -> str:
+        """An alarm was raised, or is over; the event's id."""
+        self.production.alarms = [
+            alarm,
+            *(one for one in self.production.alarms if one.alarm_key != alarm.alarm_key),
+        ]
+        changes = self.production.changes
+        changes.append(Change(changes[-1].change_id + 1, "alarm", None, alarm.alarm_key))
+        self.site.clusters["production"].hub.on_changes([changes[-1]])
+        return f"dbproduction-{changes[-1].change_id}"
 
     def update(self, job: JobRow, **fields: Any) -> JobRow:
         """A job has reported again."""

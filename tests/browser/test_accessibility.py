@@ -18,6 +18,7 @@ PAGES = {
     "errors of a log": f"/jobs/{job_id('pixel')}/log?errors=1",
     "delivery": f"/runs/{RUN}/delivery",
     "help": "/help",
+    "alarms": "/alarms",
 }
 SIZES = {"desk": (1500, 1000), "laptop": (1024, 768), "phone": (390, 844)}
 
