@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dqmsquare.errors import UpstreamError
+from dqmsquare.errors import UpstreamError, UpstreamRefused
 from dqmsquare.grabber.history import BATCH_DOCUMENTS, History
 from dqmsquare.grabber.listing import ListedHeader, Listing
 from dqmsquare.grabber.live import LiveAnswer, poll
@@ -68,7 +68,8 @@ class Replication:
     def record_failure(self, error: UpstreamError) -> None:
         """Tells the pages that the host fails, if it is ours to tell. Raises StoreUnavailable or LeaseLost."""
         if self._record.lease.held:
-            self._record.report("backoff", error=type(error).__name__, n_behind=self._history.n_behind)
+            state = "auth" if isinstance(error, UpstreamRefused) else "backoff"
+            self._record.report(state, error=type(error).__name__, n_behind=self._history.n_behind)
 
     def _first_start(self) -> None:
         """The newest documents first, so that the current run is on the page at once; the rest is history."""

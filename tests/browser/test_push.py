@@ -18,7 +18,7 @@ window.changed = [];
 const own = new Set(["data-after", "class"]);
 new MutationObserver((records) => {
   for (const { type, target, attributeName } of records) {
-    if (target.closest?.("time") || target.parentElement?.closest("time") || own.has(attributeName)) continue;
+    if ((target.closest ? target : target.parentElement)?.closest("time, [data-host-age]") || own.has(attributeName)) continue;
     window.changed.push([type, target.id || target.className || target.nodeName, attributeName].join(" "));
   }
 }).observe(document.getElementById("live"), { subtree: true, childList: true, attributes: true, characterData: true });
