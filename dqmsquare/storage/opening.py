@@ -8,7 +8,7 @@ from sqlalchemy.pool import NullPool
 from dqmsquare.config import CLUSTERS, Config
 from dqmsquare.errors import ConfigError
 from dqmsquare.storage.embedded import embedded_key, start_embedded_postgres
-from dqmsquare.storage.engine import owner_database, translated_errors
+from dqmsquare.storage.engine import owner_database, server_database, translated_errors
 from dqmsquare.storage.schema import check_schema, upgrade_schema
 
 
@@ -20,10 +20,11 @@ class Place:
     key: bytes
 
 
-def open_place(config: Config) -> Place:
+def open_place(config: Config, *, as_server: bool = False) -> Place:
     """PostgreSQL, started where it is the embedded one, with tables and key checked.
 
-    The embedded database is upgraded on the way; another one is not. Raises SchemaMismatch, KeyMismatch or
+    The embedded database is upgraded on the way; another one is not, and is looked at with the server's role where
+    `as_server` says so, which needs no password of the owner's. Raises SchemaMismatch, KeyMismatch or
     StoreUnavailable.
     """
     place = find_place(config)
@@ -31,8 +32,19 @@ def open_place(config: Config) -> Place:
         upgrade(config, place)
     else:
         for cluster in CLUSTERS:
-            check_schema(owner_database(config, cluster, place.host, name="dqmsquare check"), place.key)
+            _check(config, place, cluster, as_server=as_server)
     return place
+
+
+def _check(config: Config, place: Place, cluster: str, *, as_server: bool) -> None:
+    if as_server:
+        database = server_database(config, cluster, place.host, pool_size=1)
+    else:
+        database = owner_database(config, cluster, place.host, name="dqmsquare check")
+    try:
+        check_schema(database, place.key)
+    finally:
+        database.close()
 
 
 def find_place(config: Config) -> Place:

@@ -15,7 +15,7 @@ def raising(*errors):
     """An open_place that raises one after the other, and then gives the place."""
     left = list(errors)
 
-    def open_place(config):
+    def open_place(config, *, as_server):
         if left:
             raise left.pop(0)
         return PLACE
