@@ -14,7 +14,8 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version
 PIP_COMPILE := PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" env -u PIP_FIND_LINKS \
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-PYTEST_ARGS ?=
+# A file's tests stay together in one of two processes: what they start is shared.
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 
 .PHONY: help
 help: ## list these targets
@@ -92,7 +93,19 @@ lock: install-dev ## make requirements*.txt anew from requirements*.in
 audit: install-dev ## ask for known weaknesses of what requirements.txt names
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
 
+# ------------------------------------------------------------------------------------------------------ what is shipped
+
+.PHONY: image-try single-file rpm
+image-try: install-dev ## as root: run the Dockerfile's steps in a clean root, start what is in it (TRY=--debootstrap)
+	@$(BIN)/python -m tests.shipping.try_image $(TRY)
+
+single-file: install-dev ## make dist/dqmsquare_mirror, one file that needs no Python
+	@./dqmsquare_deploy.sh build
+
+rpm: single-file ## the same as an RPM, in dist/
+	@./dqmsquare_deploy.sh rpm
+
 .PHONY: clean
 clean: ## remove .venv and caches (the demo's database in tmp/ stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache node_modules build
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache node_modules build dist
 	@find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +
