@@ -13,6 +13,7 @@ from dqmsquare.grabber.status_answer import HostStatus
 from dqmsquare.grabber.upstream import cluster_status
 from dqmsquare.identity import PublicIds, host_label
 from dqmsquare.scrub import Scrubber
+from dqmsquare.storage.control_room_audit import forget_old_actions
 from dqmsquare.storage.lease import Lease
 from dqmsquare.storage.statuses import SeenStatus, record_check, record_statuses
 from dqmsquare.storage.upkeep import clear_out, n_quarantined
@@ -122,4 +123,5 @@ class ClusterWatch(threading.Thread):
                 log_retention_days=self._config.log_retention_days,
                 quarantine_retention_days=self._config.quarantine_retention_days,
             )
+            forget_old_actions(connection, self._config.audit_retention_days)
             self._on_quarantine(n_quarantined(connection))
