@@ -227,3 +227,12 @@ def test_paper_gets_the_table_without_what_cannot_be_pressed(open_page):
     assert page.locator("#job-table").is_visible()
     for gone in (".sections", ".finders", ".opener", "[data-menu]"):
         assert page.locator(gone).first.is_hidden()
+
+
+@pytest.mark.parametrize("width", [1024, 1139, 1140, 1279, 1280, 1366, 1440, 1500])
+def test_the_log_links_are_in_sight_however_wide_the_window(stage, open_page, width):
+    jobs = [replace(job, host_label="dqmfu-c2b03-..") for job in stage.production.jobs[RUN]]
+    stage.production.jobs[RUN] = jobs
+    page = open_page("/", viewport={"width": width, "height": 800})
+    table = page.locator(".jobs")
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0
