@@ -103,8 +103,9 @@ class WebhookFailed(MirrorError):
 
 
 class CommandRefused(MirrorError):
-    """A command of the Control Room that is not passed on; the message is for whoever sent it."""
+    """Something that the Control Room does not do; the message is for whoever asked, `status` is HTTP's."""
 
-    def __init__(self, message: str, *, status: int = 400) -> None:
+    def __init__(self, message: str, *, status: int = 400, retry_after_seconds: int = 0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_seconds = retry_after_seconds

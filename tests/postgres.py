@@ -135,7 +135,7 @@ def private_postgres() -> Iterator[PrivateServer]:
 @pytest.fixture
 def private_place(private_postgres: PrivateServer, tmp_path: Path) -> Iterator[TestPlace]:
     """Databases on it."""
-    with _copied(private_postgres.server, _make_templates(private_postgres.server), tmp_path) as copied:
+    with copied_databases(private_postgres.server, _make_templates(private_postgres.server), tmp_path) as copied:
         yield copied
 
 
@@ -171,7 +171,8 @@ def templates_15(postgres_15: Server) -> dict[str, str]:
 
 
 @contextmanager
-def _copied(server: Server, templates: dict[str, str], tmp_path: Path) -> Iterator[TestPlace]:
+def copied_databases(server: Server, templates: dict[str, str], tmp_path: Path) -> Iterator[TestPlace]:
+    """Fresh databases for as long as the block lasts."""
     number = next(_numbers)
     names = {cluster: f"test_{number}_{cluster}" for cluster in CLUSTERS}
     for cluster, name in names.items():
@@ -189,7 +190,7 @@ def _copied(server: Server, templates: dict[str, str], tmp_path: Path) -> Iterat
 @pytest.fixture
 def place(postgres_18: Server, templates_18: dict[str, str], tmp_path: Path) -> Iterator[TestPlace]:
     """Fresh databases on the embedded PostgreSQL."""
-    with _copied(postgres_18, templates_18, tmp_path) as copied:
+    with copied_databases(postgres_18, templates_18, tmp_path) as copied:
         yield copied
 
 
@@ -198,7 +199,7 @@ def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestPl
     """Fresh databases on each version in turn: for what depends on SQL."""
     server = request.getfixturevalue(f"postgres_{request.param}")
     templates = request.getfixturevalue(f"templates_{request.param}")
-    with _copied(server, templates, tmp_path) as copied:
+    with copied_databases(server, templates, tmp_path) as copied:
         yield copied
 
 
@@ -206,5 +207,5 @@ def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestPl
 def fresh_place(folder: Path) -> Iterator[TestPlace]:
     """Databases outside of a test, on an embedded PostgreSQL of their own below `folder`."""
     server = Server(18, start_embedded_postgres(folder / "postgres"))
-    with _copied(server, _make_templates(server), folder) as copied:
+    with copied_databases(server, _make_templates(server), folder) as copied:
         yield copied

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dqmsquare.simulator.clients import CLIENTS, RELEASES, dice
 from dqmsquare.simulator.plan import SOURCE_RUN, Cluster
@@ -35,7 +36,17 @@ class Machines:
     def __init__(self, clusters: Mapping[str, Cluster]) -> None:
         self.clusters = clusters
         self.available = tuple(f"{client.tag}_cfg.py" for client in CLIENTS)
-        self.machines = {host: self._machine(host) for cluster in clusters.values() for host in cluster.hosts}
+        self.machines: dict[str, Machine] = {}
+        self.playback: dict[str, Any] = {}
+        self.shell: list[str] = []
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as it is at the beginning."""
+        hosts = [host for cluster in self.clusters.values() for host in cluster.hosts]
+        self.machines = {host: self._machine(host) for host in hosts}
+        self.shell = []
         self.playback = {
             "source": f"{_SOURCES}/run{SOURCE_RUN}",
             "ramdisk": "/fff/BU0/ramdisk",
@@ -46,8 +57,6 @@ class Machines:
             "lumi_timeout": 24,
             "lumi_to_skip": [],
         }
-        self.shell: list[str] = []
-        self._lock = threading.Lock()
 
     def _machine(self, host: str) -> Machine:
         return Machine({name for name in self.available if dice("active", host, name).random() < 0.8})
@@ -59,7 +68,7 @@ class Machines:
     def versions(self, package: str, version: str) -> dict[str, dict[str, str]]:
         """What rpm says on each machine."""
         return {
-            cluster: {host: f"{package}-{version}-0.x86_64\n" for host in hosts}
+            cluster: dict.fromkeys(hosts, f"{package}-{version}-0.x86_64\n")
             for cluster, hosts in self.by_cluster().items()
         }
 

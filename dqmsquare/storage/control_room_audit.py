@@ -48,7 +48,10 @@ class ActionRow(AuditEntry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFilter:
-    """What an action must be to be listed; None and "" take any. `before` is an audit_id, for the next page."""
+    """What an action must be to be listed; None and "" take any.
+
+    `before` is an audit_id, for the next page; `without` are commands that are left out.
+    """
 
     account: str = ""
     command: str = ""
@@ -59,6 +62,7 @@ class ActionFilter:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    without: tuple[str, ...] = ()
 
 
 def insert_begun(connection: Connection, entry: AuditEntry, *, unknown_after_seconds: float) -> bool:
@@ -94,6 +98,8 @@ def find_actions(
         conditions.append(actions.c.at < wanted.until)
     if wanted.before is not None:
         conditions.append(actions.c.audit_id < wanted.before)
+    if wanted.without:
+        conditions.append(actions.c.command.not_in(wanted.without))
     statement = select(actions).where(*conditions).order_by(actions.c.audit_id.desc())
     rows = connection.execute(statement.limit(min(limit, ACTIONS_MAX))).mappings()
     return [ActionRow(**row) for row in rows]
