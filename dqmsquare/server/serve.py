@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,8 +46,11 @@ def run(config: Config, build: BuildApplication) -> None:
     start_logging(config, "server", debug=config.server_debug)
     heartbeats = prepare_monitoring(config.tmp_dir)
     hide_secrets()
-    monitoring = _monitoring_server(config, heartbeats)
+    waiting = threading.Event()
+    waiting.set()
+    monitoring = _monitoring_server(config, heartbeats, waiting)
     place = check_database(config)
+    waiting.clear()
     # So many threads are wanted: each open stream has one, which sleeps.
     logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
     server = Server(**granian_options(config))
@@ -117,7 +121,7 @@ def check_database(config: Config) -> Place:
     is_told = False
     while True:
         try:
-            return open_place(config)
+            return open_place(config, as_server=True)
         except (SchemaMismatch, KeyMismatch) as error:
             _end(_EXIT_WRONG_DATABASE, str(error))
         except StoreUnavailable as error:
@@ -129,14 +133,15 @@ def check_database(config: Config) -> Place:
             time.sleep(_DATABASE_AGAIN_SECONDS)
 
 
-def _monitoring_server(config: Config, heartbeats: Heartbeats) -> MonitoringServer | None:
+def _monitoring_server(config: Config, heartbeats: Heartbeats, waiting: threading.Event) -> MonitoringServer | None:
+    """Alive is also what waits for the database: starting it again would not help."""
     if not config.monitoring_port:
         return None
     try:
         server = MonitoringServer(
             config.monitoring_port,
             config.server_bind,
-            is_alive=heartbeats.all_alive,
+            is_alive=lambda: waiting.is_set() or heartbeats.all_alive(),
             is_ready=heartbeats.all_ready,
             metrics=collected_metrics,
         )
