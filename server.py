@@ -1,12 +1,14 @@
 """Process 2: answers browsers and programs. `python server.py` runs it until SIGTERM."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 import dqmsquare_cfg
 from dqmsquare.config import Config
 from dqmsquare.monitoring import Heartbeats
 from dqmsquare.server import serve
+from dqmsquare.server.control_room.accounts import hash_password
 from dqmsquare.storage.opening import Place
 
 if TYPE_CHECKING:
@@ -25,7 +27,12 @@ def main() -> None:
     """Reads the settings, checks them and the database, serves."""
     parser = argparse.ArgumentParser(description="DQM² Mirror's server. Its settings: .env_sample_production.")
     parser.add_argument("--check", action="store_true", help="check settings and database, and end")
+    parser.add_argument(
+        "command", nargs="?", choices=["hash-password"], help="ask for a password and print what DQM_CR_USERNAMES takes"
+    )
     arguments = parser.parse_args()
+    if arguments.command:
+        sys.exit(hash_password())
     config = dqmsquare_cfg.load("server")
     if arguments.check:
         serve.check_database(config)

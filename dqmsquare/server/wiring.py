@@ -15,6 +15,8 @@ from dqmsquare.server.alarm_watch import BehindWatch, alarm_threads
 from dqmsquare.server.application import Application, make_application
 from dqmsquare.server.assets import Assets
 from dqmsquare.server.change_log import ChangeLog
+from dqmsquare.server.control_room.room import open_control_room
+from dqmsquare.server.control_room.routes import add_control_room
 from dqmsquare.server.judging import make_standing
 from dqmsquare.server.live import Hub
 from dqmsquare.server.site import ClusterSite, Site
@@ -88,6 +90,8 @@ def build_application(config: Config, place: Place, heartbeats: Heartbeats) -> A
     worker = Worker(config, place, heartbeats)
     site = make_site(config, worker)
     application = make_application(site)
+    if config.control_room != "off":
+        add_control_room(application, site, open_control_room(config, place))
     worker.start()
     call_when_ending(worker.stop)
     return application
