@@ -20,6 +20,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 12.0
 _READY_SECONDS = 60.0
 _HISTORY_RUNS = 40
+_ACCOUNT, _PASSWORD = "demo", "demo-control-room"  # of a simulated DQM², on the loopback alone
 _PRODUCTION_HOSTS = "bu-c2f11-09-01;fu-c2f11-11-01;fu-c2f11-11-02;fu-c2f11-11-03;fu-c2f11-11-04"
 _PLAYBACK_HOSTS = "dqmrubu-c2a06-03-01;dqmfu-c2b01-45-01;dqmfu-c2b02-45-01"
 _PROGRAMS = {
@@ -91,6 +92,7 @@ def demo_environ(environ: Mapping[str, str], simulator_url: str) -> dict[str, st
         "FFF_PRODUCTION_MACHINES": _PRODUCTION_HOSTS,
         "FFF_PLAYBACK_MACHINES": _PLAYBACK_HOSTS,
         "GRABBER_SLEEP_TIME_STATUS": "5",
+        "DQM_CR_USERNAMES": f"{_ACCOUNT}:{_PASSWORD}",
         "PYTHONUNBUFFERED": "1",
     }
     return {**environ, **fixed}
@@ -122,7 +124,9 @@ def _run(demo: Demo, stopping: threading.Event) -> int:
     print("Starting PostgreSQL, a simulated DQM², two grabbers and the server ...", flush=True)
     open_place(demo.config)  # also keeps the database up until the last of the processes has ended
     demo.start_all()
-    print(f"\n    The mirror is at {demo.url}\n\nCtrl-C ends it; its data stays for the next time.", flush=True)
+    print(f"\n    The mirror is at {demo.url}", flush=True)
+    print(f"    The Control Room takes the account {_ACCOUNT} with the password {_PASSWORD}", flush=True)
+    print("\nCtrl-C ends it; its data stays for the next time.", flush=True)
     while not stopping.wait(0.5):
         if dead := demo.dead():
             print(f"The {dead} ended by itself: its log is in {demo.config.log_dir}", file=sys.stderr)

@@ -28,13 +28,17 @@ CLIENT = "beam_dqm_sourceclient-live_cfg.py"
 
 
 class Clock:
-    """The time, and what was added to it."""
+    """The time, and what was added to it; or an instant at which it stands still."""
 
     def __init__(self) -> None:
         self.added = timedelta()
+        self.instant: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.added
+        return (self.instant or datetime.now(UTC)) + self.added
+
+    def stand_still(self) -> None:
+        self.instant = datetime.now(UTC)
 
     def advance(self, **span: float) -> None:
         self.added += timedelta(**span)

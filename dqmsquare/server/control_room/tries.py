@@ -45,10 +45,13 @@ class Tries:
 
         `source` is the front-end's DN or an address. Raises StoreUnavailable.
         """
-        now, allowances = self._clock(), _buckets(account, source)
+        allowances = _buckets(account, source)
         with self._database.writing() as connection:
             found = find_limits(connection, list(allowances))
-            wait = max((row.wait_until - now for row in found.values()), default=timedelta())
+            now = self._clock()  # not sooner: this waited for whoever tries at the same time
+            # Without a wait wait_until is the time of the failure, by the clock of whichever replica noted it.
+            waits = [row.wait_until - now for row in found.values() if row.wait_until > row.failed_at]
+            wait = max(waits, default=timedelta())
             if wait > timedelta():
                 return int(wait.total_seconds()) + 1
             for bucket, allowance in allowances.items():
