@@ -6,6 +6,7 @@ import pytest
 from tests.browser.cast import RUN, job_id
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+SCREENS = Path(__file__).parents[2] / "tmp" / "screens"  # to be looked at
 PAGES = {
     "live": "/",
     "live, filtered to nothing": "/?q=nobody",
@@ -38,6 +39,7 @@ def test_axe_finds_nothing_on_any_page(stage, open_page, theme, size):
     for name, path in PAGES.items():
         page.goto(stage.url + path)
         page.wait_for_selector("html[data-ready]", state="attached")
+        page.screenshot(path=SCREENS / f"{name.replace(', ', '-').replace(' ', '-')}-{size}-{theme}.png")
         found[name] = violations(page)
     assert found == {name: [] for name in PAGES}
 
