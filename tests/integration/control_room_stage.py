@@ -155,3 +155,8 @@ def control_room_stage(place: TestPlace, folder: Path, **settings: str) -> Itera
 def json_of(answer: Answer) -> Any:
     assert answer.status == 200, (answer.status, answer.text)
     return orjson.loads(answer.body)
+
+
+def is_denied(answer: Answer) -> bool:
+    """Whether somebody who is not logged in was shown nothing."""
+    return answer.status == 401 and PLAYBACK_FU not in answer.text and "data-token" not in answer.text
