@@ -12,7 +12,7 @@ from dqmsquare.server import formats, views
 from dqmsquare.server.responses import problem
 from dqmsquare.server.site import ClusterSite, Site
 
-SECTIONS = (("Live", "/"),)  # name and path, in the order of the bar
+SECTIONS = (("Live", "/"), ("Status", "/status"))  # name and path, in the order of the bar
 PALETTES = ("classic",)
 HTML = "text/html; charset=utf-8"
 _JOB_ID = re.compile(r"[a-z2-7]{16}")  # base32 of 80 bits: identity.PublicIds

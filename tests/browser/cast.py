@@ -18,6 +18,7 @@ from dqmsquare.storage.rows import (
     RunRow,
     StreamSummary,
 )
+from tests.browser.status_cast import the_gaps, the_quarantine, the_replication
 
 RUN = 398220
 LAST_LUMI = 468
@@ -328,6 +329,9 @@ def fill(rehearsal) -> None:
         production.jobs[run] = sorted(the_jobs(now, run), key=lambda job: job.tag)
     production.hosts = the_hosts(now)
     production.poll_ages = {host.host_id: 0.8 for host in production.hosts}
+    production.replication = the_replication(production.hosts, now)
+    production.quarantined = the_quarantine(production.hosts[-1], now)
+    production.gaps = the_gaps(production.hosts[-1], now)
     production.expected = [tag_of("tracking"), tag_of("beam")]
     production.history = a_history()
     production.deliveries[RUN] = a_delivery(now)

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from dqmsquare.server.site import ClusterSite, Site
 from dqmsquare.server.snapshots import Snapshots
 from dqmsquare.server.streams import StreamPlaces
 from dqmsquare.server.watched import WatchedDatabase
-from dqmsquare.storage import alarm_queries, client_queries, host_queries, queries
+from dqmsquare.storage import alarm_queries, client_queries, host_queries, queries, status_queries
 from dqmsquare.storage.alarm_queries import AlarmRow
 from dqmsquare.storage.client_queries import ClientRun
 from dqmsquare.storage.rows import (
@@ -40,6 +41,7 @@ from dqmsquare.storage.rows import (
     PlaybackRow,
     RunRow,
 )
+from dqmsquare.storage.status_queries import ClusterCheck, GapRow, QuarantineRow, ReplicationRow
 
 PROJECT = Path(__file__).parents[2]
 PREFIX = "/dqm/dqm-square"
@@ -62,6 +64,9 @@ class Cluster:
     poll_ages: dict[str, float | None] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=lambda: [Change(1, "run", None)])
     alarms: list[AlarmRow] = field(default_factory=list)
+    replication: list[ReplicationRow] = field(default_factory=list)
+    quarantined: list[QuarantineRow] = field(default_factory=list)
+    gaps: list[GapRow] = field(default_factory=list)
     is_gone: bool = False
 
     @contextmanager
@@ -105,6 +110,14 @@ _QUERIES: dict[object, dict[str, Callable]] = {
     host_queries: {"hosts_of_cluster": lambda c: c.hosts},
     alarm_queries: {
         "recent_alarms": lambda c, limit: sorted(c.alarms, key=lambda one: one.resolved_at is not None)[:limit]
+    },
+    status_queries: {
+        "replication_of_hosts": lambda c: c.replication,
+        "quarantined": lambda c, limit: c.quarantined[:limit],
+        "quarantine_reasons": lambda c: dict(Counter(row.reason for row in c.quarantined)),
+        "gaps_with_hosts": lambda c: c.gaps,
+        "cluster_check": lambda c: ClusterCheck(checked_at=c.hosts[0].status_seen_at if c.hosts else None, error=None),
+        "database_bytes": lambda c: 123 * 2**20,
     },
     client_queries: {"client_history": lambda c, tag, run, limit=10: c.history[:limit]},
     change_log: {

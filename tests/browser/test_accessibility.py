@@ -20,6 +20,7 @@ PAGES = {
     "delivery": f"/runs/{RUN}/delivery",
     "help": "/help",
     "alarms": "/alarms",
+    "status": "/status",
 }
 SIZES = {"desk": (1500, 1000), "laptop": (1024, 768), "phone": (390, 844)}
 

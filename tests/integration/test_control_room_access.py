@@ -15,7 +15,7 @@ PUBLIC = {
     "/", "/alarms", "/alarms/partial", "/api", "/api/v1/clusters/<name>/events", "/help", "/jobs/<raw_id>",
     "/jobs/<raw_id>/log", "/jobs/<raw_id>/log.txt", "/jobs/<raw_id>/log/partial", "/jobs/<raw_id>/partial",
     "/jobs/<raw_id>/row", "/live/partial", "/runs/<run:int>/delivery", "/runs/<run:int>/delivery.json",
-    "/static/<name:path>",
+    "/static/<name:path>", "/status", "/status/partial",
 }  # fmt: skip
 DOOR = {"/cr/login", "/cr/login/"}  # in the Control Room, for those who are not in it yet
 CONTROL_ROOM = DOOR | {
