@@ -60,8 +60,8 @@ test: install-dev ## run all tests; fetches a browser as root, else uses one tha
 	@.ci/need chromium || true
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-.PHONY: check check-format check-lint check-types check-imports check-tree
-check: check-format check-lint check-types check-imports check-tree ## format, lint, types, layers, what may not be in the tree
+.PHONY: check check-format check-lint check-types check-imports check-tree check-packages
+check: check-format check-lint check-types check-imports check-tree check-packages ## format, lint, types, layers, what may not be in the tree
 
 check-format: install-dev
 	@$(BIN)/ruff format --check --quiet || { echo "not formatted: run $(BIN)/ruff format" >&2; exit 1; }
@@ -78,6 +78,9 @@ check-imports: install-dev
 check-tree: install-dev
 	@$(BIN)/python -m pytest --quiet --no-header tests/unit/test_tooling.py
 
+check-packages: install-dev
+	@$(BIN)/python .ci/audit requirements.txt requirements-dev.txt
+
 # ------------------------------------------------------------------------------------------------- what is committed
 
 .PHONY: vendor
@@ -88,10 +91,6 @@ vendor: ## fetch what static/vendor holds, as package-lock.json names it
 lock: install-dev ## make requirements*.txt anew from requirements*.in
 	@$(PIP_COMPILE) --upgrade --output-file requirements.txt requirements.in
 	@$(PIP_COMPILE) --upgrade --output-file requirements-dev.txt requirements-dev.in
-
-.PHONY: audit
-audit: install-dev ## ask for known weaknesses of what requirements.txt names
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
 
 # ------------------------------------------------------------------------------------------------------ what is shipped
 
