@@ -82,8 +82,16 @@ class StoreRefused(MirrorError):
     """PostgreSQL refuses this very data; trying again is useless."""
 
 
+class TooManyRuns(MirrorError):
+    """More runs were asked for than are counted at once; the message says how many may be."""
+
+
 class LeaseLost(MirrorError):
     """Another grabber writes this host now."""
+
+
+class ImportRefused(MirrorError):
+    """The first mirror's tables cannot be imported or dropped as asked; the message says why."""
 
 
 class SchemaMismatch(MirrorError):
@@ -100,6 +108,14 @@ class WebhookFailed(MirrorError):
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class MirrorRefused(MirrorError):
+    """The client's question was not answered, and asking again is useless; the message says what to change."""
+
+
+class MirrorUnreachable(MirrorError):
+    """No answer from the mirror at the moment."""
 
 
 class CommandRefused(MirrorError):

@@ -8,6 +8,7 @@ from dqmsquare.documents.delivery import read_delivery
 from dqmsquare.documents.header import read_header, read_kind
 from dqmsquare.documents.host import read_host_disk, read_host_memory
 from dqmsquare.documents.job import read_job
+from dqmsquare.documents.known_keys import n_unknown_keys
 from dqmsquare.documents.log import LogText, read_log
 from dqmsquare.documents.model import (
     AnyDocument,
@@ -78,6 +79,7 @@ __all__ = [
     "ReleaseDocument",
     "StreamFiles",
     "client_name",
+    "n_unknown_keys",
     "read_document",
     "read_header",
     "read_log",

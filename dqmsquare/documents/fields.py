@@ -73,11 +73,15 @@ def size_bytes(value: object, default_unit: str = "B") -> int | None:
     return count * _UNITS[unit]
 
 
+def latest_seconds(received_at: datetime) -> float:
+    """Seconds since 1970 from which on a time is none: a day after it was told."""
+    return received_at.timestamp() + FUTURE_ALLOWED_SECONDS
+
+
 def plausible_seconds(value: object, received_at: datetime) -> float | None:
     """Seconds since 1970 of a time after 2008 and before tomorrow."""
     seconds = number(value)
-    latest = received_at.timestamp() + FUTURE_ALLOWED_SECONDS
-    return seconds if seconds is not None and EARLIEST < seconds < latest else None
+    return seconds if seconds is not None and EARLIEST < seconds < latest_seconds(received_at) else None
 
 
 @dataclass(slots=True)

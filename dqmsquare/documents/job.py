@@ -46,6 +46,7 @@ def read_job(reading: Reading) -> JobDocument:
         log_tail=log.tail,
         log_gap=log.gap,
         n_removed=log.n_removed,
+        input_gone=log.input_gone,
         **arguments,
         **_read_process(_process_info(fields, extra)),
         **end_reading(reading, time_field="report_timestamp"),

@@ -14,16 +14,18 @@ FULL_CHARACTERS = 14_336  # DQM² keeps whole lines up to 16 KiB, or
 FULL_LINES = 256
 TELLING_CHARACTERS = 20  # shorter lines, such as "%MSG", are alike by chance
 MARK_BYTES = 40
+INPUT_GONE = "Internal error, cannot get data file"  # what a client says whose run was cleared out under it
 
 
 @dataclass(frozen=True, slots=True)
 class LogText:
-    """`tail` is without what `head` has; `gap`: DQM² did not keep what stood between them."""
+    """`tail` is without what `head` has; `gap`: DQM² did not keep what stood between them; `input_gone`: see model."""
 
     head: str = ""
     tail: str = ""
     gap: bool = False
     n_removed: int = 0
+    input_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def read_log(start: object, end: object, scrubber: Scrubber) -> LogText:
     """Whatever `stdlog_start` and `stdlog_end` are: a list, a list as text (JSON's or Python's), text. Raises
     ScrubError.
     """
-    head, tail = _first_part(_as_text(start)), _last_part(_as_text(end))
+    start_text, end_text = _as_text(start), _as_text(end)
+    input_gone = INPUT_GONE in start_text or INPUT_GONE in end_text  # of all there is, before anything is cut
+    head, tail = _first_part(start_text), _last_part(end_text)
     both_full = head.is_full and tail.is_full
     n_shared = _n_shared_lines(head.lines, tail.lines, must_tell=both_full)
     gap = both_full and n_shared == 0
@@ -56,7 +60,9 @@ def read_log(start: object, end: object, scrubber: Scrubber) -> LogText:
         whole = scrubber.scrub(head.text + rest.text)  # as one, so that nothing hides across the seam
         head_text, tail_text = _part_before_last_lines(whole.text, len(rest.lines))
         n_removed = whole.n_removed
-    return LogText(_clip_end(head_text, head.n_cut_bytes), _clip_start(tail_text, rest.n_cut_bytes), gap, n_removed)
+    return LogText(
+        _clip_end(head_text, head.n_cut_bytes), _clip_start(tail_text, rest.n_cut_bytes), gap, n_removed, input_gone
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- shapes
@@ -110,7 +116,9 @@ def _n_bytes(text: str) -> int:
 
 
 def _split_lines(text: str) -> list[str]:
-    """With their ends; splitlines() would part at form feeds and the like too."""
+    """With their ends; splitlines() alone would part at U+2028 and the like too."""
+    if text.isascii():  # and without controls, since it is clean
+        return text.splitlines(keepends=True)
     lines = [line + "\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
     return lines if lines[-1] else lines[:-1]
@@ -121,7 +129,7 @@ def _split_lines(text: str) -> list[str]:
 
 def _n_shared_lines(head: list[str], tail: list[str], *, must_tell: bool) -> int:
     """How many lines at the end of head are the first of tail; `must_tell`: they may be alike by chance."""
-    n_shared = _longest_border(tail, head[-len(tail) :] if tail else [])
+    n_shared = _longest_border(tail, head[-len(tail) :]) if tail and tail[0] in head else 0
     if n_shared == len(tail) or not must_tell:
         return n_shared
     in_head, in_tail = Counter(head), Counter(tail)

@@ -74,6 +74,7 @@ class JobDocument(Document):
     log_tail: str = ""  # scrubbed, without what head already has; "" where the log is short
     log_gap: bool = False  # True where DQM² did not keep what stood between head and tail
     n_removed: int = 0  # values the scrubber took out of the log
+    input_gone: bool = False  # the log says that the run's files were gone: whatever the exit code, not a crash
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Addresses of machines and of people. What only looks like one (versions, times, C++ scopes, labels) stays."""
 
-from dqmsquare.scrub.rule import ADDRESS, EMAIL, Match, Rule
+from dqmsquare.scrub.pattern import Match
+from dqmsquare.scrub.rule import ADDRESS, EMAIL, Rule
 
 IPV4 = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 _PORT = r"(?::[0-9]{1,5})?"
@@ -17,11 +18,11 @@ _EMAIL = rf"(?i)([a-z0-9][a-z0-9._%+-]*)@(?:[a-z0-9-]+\.)+(?:com|edu|gov|info|in
 def _neighbours(match: Match) -> tuple[bytes, bytes]:
     """The two bytes before a match, and the two after it."""
     text = match.string
-    return bytes(text[max(0, match.start() - 2) : match.start()]), bytes(text[match.end() : match.end() + 2])
+    return text[max(0, match.start - 2) : match.start], text[match.end : match.end + 2]
 
 
 def _ipv4(match: Match) -> bytes | None:
-    octets = bytes(match[0]).partition(b":")[0].split(b".")
+    octets = match[0].partition(b":")[0].split(b".")
     is_address = all(int(octet) <= 255 for octet in octets) and not _is_version(*_neighbours(match))
     return ADDRESS if is_address else None
 
@@ -41,7 +42,7 @@ def _is_version(before: bytes, after: bytes) -> bool:
 
 def _ipv6(match: Match) -> bytes | None:
     before, after = _neighbours(match)
-    address = bytes(match[0]).partition(b"%")[0]
+    address = match[0].partition(b"%")[0]
     is_whole = b"::" in address or (address.count(b":") == 7 and not address.endswith(b":"))
     return ADDRESS if is_whole and not _is_word(before[-1:]) and not _is_word(after[:1]) else None
 
@@ -54,18 +55,18 @@ def _mac(match: Match) -> bytes | None:
     before, after = _neighbours(match)
     if before[-1:].isalnum() or after[:1].isalnum():
         return None
-    is_dashed_date = b"-" in match[0] and bytes(match[0]).replace(b"-", b"").isdigit()
+    is_dashed_date = b"-" in match[0] and match[0].replace(b"-", b"").isdigit()
     return None if is_dashed_date else ADDRESS
 
 
 def _email(match: Match) -> bytes | None:
-    is_service = bytes(match[1]).isupper() and b"_" in match[1]  # DIM_DNS@cmsdimns1.cern.ch is for the hosts' rule
+    is_service = match[1].isupper() and b"_" in match[1]  # DIM_DNS@cmsdimns1.cern.ch is for the hosts' rule
     return None if is_service else EMAIL
 
 
-EMAILS = Rule(_EMAIL, _email, rare=True)
+EMAILS = Rule(_EMAIL, _email)
 ADDRESSES = (
-    Rule(IPV4 + _PORT, _ipv4, rare=True),
-    Rule(_IPV6, _ipv6, rare=True),
-    Rule(_MAC, _mac, rare=True),
+    Rule(IPV4 + _PORT, _ipv4),
+    Rule(_IPV6, _ipv6),
+    Rule(_MAC, _mac),
 )

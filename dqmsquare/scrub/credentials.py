@@ -1,6 +1,7 @@
 """Keys, tokens, passwords: by their own shape, or by the name they are assigned to."""
 
-from dqmsquare.scrub.rule import KEY, REMOVED, Match, Rule, after_first_group, always, one_of
+from dqmsquare.scrub.pattern import Match
+from dqmsquare.scrub.rule import KEY, REMOVED, Rule, after_first_group, always, one_of
 
 # A key in PEM, as lines, as JSON or as a list's repr; with its end cut off, or with its start.
 _GAP = r"(?:\s|\\[nr]|[\"',])"
@@ -57,11 +58,13 @@ _VALUE = one_of(
 )
 _HEADER = r"(?i)(\b(?:set-cookie|cookie|(?:proxy-)?authorization)[ \t]*:[ \t]*)(?:[^\s\"'\[{(]|\[[^r\n\"'])[^\n\"']*"
 _URL_USER = r"(://)(?:[^\s/@\"'<>\[]|\[[^r\s/@])[^\s/@\"'<>]*@"
+_NEWLINE = 10
 
 
 def _named_secret(match: Match) -> bytes | None:
-    name, value = bytes(match[1]), bytes(match[2])
-    if value.endswith(b"(") and match.string.startswith(REMOVED, match.end() + 1):
+    name, value = match[1], match[2]
+    quote_end = match.end + 1
+    if value.endswith(b"(") and match.string.startswith(REMOVED, quote_end) and match.string[match.end] != _NEWLINE:
         return None  # cms.string('[removed]')
     for quote in (b'\\"', b'"', b"'"):
         if value.startswith(quote):
@@ -72,11 +75,11 @@ def _named_secret(match: Match) -> bytes | None:
     return name + REMOVED
 
 
+PEM = Rule(_PEM, always(KEY))  # the only one that reads beyond the end of a line
 CREDENTIALS = (
-    Rule(_PEM, always(KEY), rare=True),
-    Rule(_TOKENS, always(KEY), rare=True),
-    Rule(_HEADER, after_first_group(REMOVED), rare=True),
+    Rule(_TOKENS, always(KEY)),
+    Rule(_HEADER, after_first_group(REMOVED)),
     Rule(rf"(?i)({_NAMED})({_VALUE})", _named_secret),
-    Rule(_URL_USER, after_first_group(REMOVED + b"@"), rare=True),
+    Rule(_URL_USER, after_first_group(REMOVED + b"@")),
     Rule(_UUID, always(REMOVED)),
 )

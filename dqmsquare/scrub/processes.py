@@ -1,6 +1,7 @@
 """Numbers of processes."""
 
-from dqmsquare.scrub.rule import PID, Match, Rule
+from dqmsquare.scrub.pattern import Match
+from dqmsquare.scrub.rule import PID, Rule
 
 _NAMED = (
     r"(?i)(p?pid[\"']?(?: is)?[ \t]*[:=#]?[ \t]*|\bprocess id:?[ \t]+|\bLWP[ \t]+|\battaching to process[ \t]+|/proc/)"
@@ -11,8 +12,8 @@ _DIM_SERVER = r"(\()[0-9]+(\)@)"  # CmsBeamSpotServer(42714)@host
 
 
 def _named(match: Match) -> bytes | None:
-    prefix = bytes(match[1])
-    before = bytes(match.string[match.start() - 1 : match.start()]) if match.start() else b""
+    prefix = match[1]
+    before = match.string[match.start - 1 : match.start] if match.start else b""
     if before.isalpha() and prefix[:1].lower() == b"p":
         return None  # "rapid 5"
     return PID if prefix.lower() == b"pid" else prefix + PID
@@ -20,6 +21,6 @@ def _named(match: Match) -> bytes | None:
 
 PROCESSES = (
     Rule(_NAMED, _named),
-    Rule(_DAEMON, lambda match: bytes(match[1]) + PID),
-    Rule(_DIM_SERVER, lambda match: bytes(match[1]) + PID + bytes(match[2]), rare=True),
+    Rule(_DAEMON, lambda match: match[1] + PID),
+    Rule(_DIM_SERVER, lambda match: match[1] + PID + match[2]),
 )

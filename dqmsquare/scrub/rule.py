@@ -2,13 +2,12 @@
 
 Patterns are RE2's, over UTF-8. One search of RE2's is linear; so that finding all is linear too, no pattern reads far
 beyond what it takes. RE2 cannot look around: where neighbours matter, the replacement looks at them.
+A match may begin with the end of the line before, and has no other: so a line is scrubbed alike wherever it stands.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import re2
+from dqmsquare.scrub.pattern import Replacement
 
 HOST = b"[host]"
 PATH = b"[path]"
@@ -20,21 +19,18 @@ EMAIL = b"[email]"
 PID = b"[pid]"
 MARKS = (HOST, PATH, ADDRESS, USER, REMOVED, KEY, EMAIL, PID)
 
-Match = Any  # re2 has no types
-Pattern = Any
-Replacement = Callable[[Match], bytes | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`replacement` gives what stands for a match, or None where it is none after all.
 
-    `rare`: a usual log has nothing of it; such rules are tried only if one pattern made of all of them finds anything.
+    `common`: every log is full of it. The other rules are tried only on lines in which one pattern made of all of
+    them finds anything.
     """
 
     pattern: str
     replacement: Replacement
-    rare: bool = False
+    common: bool = False
 
 
 def always(mark: bytes) -> Replacement:
@@ -44,15 +40,7 @@ def always(mark: bytes) -> Replacement:
 
 def after_first_group(rest: bytes) -> Replacement:
     """Keeps the first group, which says what the value was of."""
-    return lambda match: bytes(match[1]) + rest
-
-
-def compiled(pattern: str, *, captures: bool = True) -> Pattern:
-    """RE2's, silent on standard error."""
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = not captures
-    return re2.compile(pattern, options)
+    return lambda match: match[1] + rest
 
 
 def one_of(*patterns: str) -> str:

@@ -1,8 +1,9 @@
 """Applies the rules until nothing is left to find. It fails closed: without a ScrubError everything was looked at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import re2
 
@@ -10,15 +11,20 @@ from dqmsquare.errors import ScrubError
 from dqmsquare.identity import host_label, short_host_name
 from dqmsquare.scrub.addresses import ADDRESSES, EMAILS
 from dqmsquare.scrub.cleaning import clean_bytes
-from dqmsquare.scrub.credentials import CREDENTIALS
+from dqmsquare.scrub.credentials import CREDENTIALS, PEM
 from dqmsquare.scrub.hosts import family_replacement, host_rules
+from dqmsquare.scrub.line_memo import LineMemo, ShownLine
 from dqmsquare.scrub.paths import path_rule, user_names, users_rule
+from dqmsquare.scrub.pattern import Pattern, Replacement
 from dqmsquare.scrub.processes import PROCESSES
-from dqmsquare.scrub.rule import Pattern, Replacement, Rule, compiled
+from dqmsquare.scrub.rule import Rule
 
 MAX_ROUNDS = 4  # a text that has not settled by then was made to fool the rules
-REMEMBERED_BYTES = 20_000  # the first 16 KiB of a log come again every 30 s
-REMEMBERED_TEXTS = 256
+REMEMBERED_BYTES = 1_000_000  # about the logs of a run
+REMEMBERED_USERS = 4  # lines are remembered for each set of users that are looked for
+
+_Step = tuple[Pattern, Replacement]
+_PEM: _Step = (Pattern(PEM.pattern), PEM.replacement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,15 @@ class Scrubbed:
 class Scrubber:
     """Knows some hosts by name: these become their labels, any other a mark. Threads may share one."""
 
-    def __init__(self, host_names: Iterable[str]) -> None:
+    def __init__(self, host_names: Iterable[str] = ()) -> None:
         names = {short_host_name(name) for name in host_names if name.strip()}
         labels = {name.encode(): host_label(name).encode() for name in names if host_label(name) != name}
         rules = _rules_in_order(labels)
-        self._rules = [(compiled(rule.pattern), rule.replacement, rule.rare) for rule in rules]
+        self._all: list[_Step] = [(Pattern(rule.pattern), rule.replacement) for rule in rules]
+        self._common = [step for step, rule in zip(self._all, rules, strict=True) if rule.common]
         self._anything = _any_of(rules)
-        self._anything_rare = _any_of([rule for rule in rules if rule.rare])
-        self._scrub_again = lru_cache(REMEMBERED_TEXTS)(self._scrub_bytes)
+        self._anything_uncommon = _any_of([rule for rule in rules if not rule.common])
+        self._memo_for = lru_cache(REMEMBERED_USERS)(lambda _: LineMemo(REMEMBERED_BYTES))
 
     def scrub(self, text: str) -> Scrubbed:
         """The text without what must not leave; scrubbing it again changes nothing. Raises ScrubError only."""
@@ -50,36 +57,57 @@ class Scrubber:
         try:
             pieces = [clean_bytes(text) for text in texts]
             users = frozenset[bytes]().union(*map(user_names, pieces))
-            return [self._scrub_piece(piece, users) for piece in pieces]
+            return self._scrub_clean(pieces, users)
         except (re2.error, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
             raise ScrubError(type(error).__name__) from error
 
-    def _scrub_piece(self, text: bytes, users: frozenset[bytes]) -> Scrubbed:
-        scrub = self._scrub_again if len(text) <= REMEMBERED_BYTES else self._scrub_bytes
-        return scrub(text, users)
+    def _scrub_clean(self, pieces: Sequence[bytes], users: frozenset[bytes]) -> list[Scrubbed]:
+        without_keys = [_without_keys(piece) for piece in pieces]
+        lines_of_pieces = [text.split(b"\n") for text, _ in without_keys]
+        shown = self._shown(list(chain.from_iterable(lines_of_pieces)), users)
+        result, end = [], 0
+        for (_, n_keys), lines in zip(without_keys, lines_of_pieces, strict=True):
+            begin, end = end, end + len(lines)
+            text = b"\n".join([line for line, _ in shown[begin:end]]).decode("utf-8")
+            result.append(Scrubbed(text, n_keys + sum([n for _, n in shown[begin:end]])))
+        return result
 
-    def _scrub_bytes(self, text: bytes, users: frozenset[bytes]) -> Scrubbed:
-        n_removed = 0
+    def _shown(self, lines: Sequence[bytes], users: frozenset[bytes]) -> list[ShownLine]:
+        memo = self._memo_for(users)
+        known = memo.look_up(lines)
+        unknown = list(dict.fromkeys([line for line, shown in zip(lines, known, strict=True) if shown is None]))
+        fresh = dict(zip(unknown, self._settled(unknown, users), strict=True)) if unknown else {}
+        memo.add(fresh)
+        return [shown or fresh[line] for line, shown in zip(lines, known, strict=True)]
+
+    def _settled(self, lines: Sequence[bytes], users: frozenset[bytes]) -> list[ShownLine]:
+        """Each line as the rules leave it, all at once: nothing depends on what the other lines are."""
+        shown, n_removed = list(lines), [0] * len(lines)
+        waiting = list(range(len(lines)))  # those in which there may be something yet
         for _ in range(MAX_ROUNDS):
-            n = 0
-            if self._anything.search(text) is not None:
-                text, n = self._apply_rules(text)
-            if users:  # after the rules, since their homes go as a whole
-                text, n_users = _replace(*users_rule(users), text)
-                n += n_users
-            if not n:
-                return Scrubbed(text.decode("utf-8"), n_removed)
-            n_removed += n
+            changed: set[int] = set()
+            for places, steps in self._steps_for(shown, waiting, users):
+                changed |= _apply(steps, shown, n_removed, places)
+            if not changed:
+                return list(zip(shown, n_removed, strict=True))
+            waiting = sorted(changed)
         raise ScrubError("the text does not settle")
 
-    def _apply_rules(self, text: bytes) -> tuple[bytes, int]:
-        has_rare = self._anything_rare.search(text) is not None
-        n_removed = 0
-        for pattern, replacement, is_rare in self._rules:
-            if has_rare or not is_rare:
-                text, n = _replace(pattern, replacement, text)
-                n_removed += n
-        return text, n_removed
+    def _steps_for(
+        self, lines: Sequence[bytes], places: list[int], users: frozenset[bytes]
+    ) -> Iterator[tuple[list[int], list[_Step]]]:
+        """Which steps the lines at which places need; users after the rules, since their homes go as a whole."""
+        text = b"\n".join([lines[place] for place in places])
+        look_for_users = [users_rule(users)] if any(user in text for user in users) else []
+        if not self._anything.finds(text):
+            yield places, look_for_users
+            return
+        uncommon = set(_lines_with(self._anything_uncommon, text))
+        if uncommon:
+            yield [place for n, place in enumerate(places) if n in uncommon], [*self._all, *look_for_users]
+            places = [place for n, place in enumerate(places) if n not in uncommon]
+        if places:
+            yield places, [*self._common, *look_for_users]
 
 
 def _rules_in_order(labels: dict[bytes, bytes]) -> tuple[Rule, ...]:
@@ -95,20 +123,41 @@ def _rules_in_order(labels: dict[bytes, bytes]) -> tuple[Rule, ...]:
 
 
 def _any_of(rules: Sequence[Rule]) -> Pattern:
-    return compiled("|".join(f"(?:{rule.pattern})" for rule in rules), captures=False)
+    return Pattern("|".join(f"(?:{rule.pattern})" for rule in rules), captures=False)
 
 
-def _replace(pattern: Pattern, replacement: Replacement, text: bytes) -> tuple[bytes, int]:
-    """The text with what the replacement makes of each match, and how many it did not leave as they were."""
-    pieces: list[bytes] = []
-    end = 0
-    for match in pattern.finditer(text):
-        new = replacement(match)
-        if new is None:
-            continue
-        start, stop = match.span()
-        pieces += (text[end:start], new)
-        end = stop
-    if not pieces:
+def _without_keys(text: bytes) -> tuple[bytes, int]:
+    """The text without keys in PEM. Nothing that is done to a line afterwards makes one."""
+    if b"-----BEGIN " not in text and b"-----END " not in text:
         return text, 0
-    return b"".join((*pieces, text[end:])), len(pieces) // 2
+    text, hits = _PEM[0].replaced(text, _PEM[1])
+    return text, len(hits)
+
+
+def _apply(steps: Sequence[_Step], shown: list[bytes], n_removed: list[int], places: Sequence[int]) -> set[int]:
+    """Takes out of the lines at `places` what the steps find; returns where that was."""
+    text = b"\n".join([shown[place] for place in places])
+    changed: set[int] = set()
+    for pattern, replacement in steps:
+        text, hits = pattern.replaced(text, replacement)
+        for hit in hits:
+            n_removed[places[hit]] += 1
+        changed.update(hits)
+    if changed:
+        lines = text.split(b"\n")
+        if len(lines) != len(places):
+            raise ScrubError("a rule took the end of a line")
+        for hit in changed:
+            shown[places[hit]] = lines[hit]
+    return {places[hit] for hit in changed}
+
+
+def _lines_with(pattern: Pattern, text: bytes) -> Iterator[int]:
+    """Numbers of the lines in which the pattern finds something."""
+    line = position = 0
+    while (match := pattern.find(text, position)) is not None:
+        line += text.count(b"\n", position, match.end)
+        yield line
+        position = text.find(b"\n", match.end)
+        if position < 0:
+            return

@@ -85,7 +85,7 @@ def test_sizes(value, unit, expected):
     assert size_bytes(value, unit) == expected
 
 
-def test_a_bad_field_is_none_and_counted_an_absent_one_is_only_none():
+def test_f27_a_bad_field_is_none_and_counted_an_absent_one_is_only_none():
     fields = FieldReader(
         {"good": "5", "bad": [], "null": None, "low": -1, "inner": {"bad": "x"}, "list": 5}, RECEIVED_AT
     )
@@ -118,7 +118,7 @@ def test_a_bad_field_is_none_and_counted_an_absent_one_is_only_none():
         (None, False, set()),
     ],
 )
-def test_times_are_of_an_epoch_in_which_there_were_runs(value, is_kept, flags):
+def test_f21_times_are_of_an_epoch_in_which_there_were_runs(value, is_kept, flags):
     fields = FieldReader({"at": value}, RECEIVED_AT)
     at = fields.instant("at")
     assert (at is not None, fields.tally.flags) == (is_kept, flags)

@@ -36,19 +36,19 @@ def test_headers_of_kinds_that_are_not_kept_are_headers_too():
 
 
 @pytest.mark.parametrize("rev", [0, 2**62, 2**63 - 1])
-def test_revisions_have_63_bits(rev):
+def test_f20_revisions_have_63_bits(rev):
     assert read_header(HEADER | {"_rev": rev}).rev == rev
 
 
 @pytest.mark.parametrize("rev", [-1, 2**63, 12.0, 1.5, "12", None, True, float("nan"), [], {}])
-def test_what_is_no_revision_is_refused(rev):
+def test_f20_what_is_no_revision_is_refused(rev):
     with pytest.raises(DocumentRefused) as refused:
         read_header(HEADER | {"_rev": rev})
     assert refused.value.reason == "rev"
 
 
 @pytest.mark.parametrize("document_id", [None, "", 5, "a\0b", "a\ud800b", "a\x1b[0m", "x" * 201, ["a"]])
-def test_an_id_that_cannot_be_asked_for_is_refused(document_id):
+def test_f24_f25_an_id_that_cannot_be_asked_for_is_refused(document_id):
     with pytest.raises(DocumentRefused) as refused:
         read_header(HEADER | {"_id": document_id})
     assert refused.value.reason == "id"

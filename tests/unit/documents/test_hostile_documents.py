@@ -70,7 +70,7 @@ def assert_fit_to_store(document: Any) -> None:
 
 @quick
 @given(mutated())
-def test_a_mutated_document_is_read_or_refused(raw):
+def test_f27_a_mutated_document_is_read_or_refused(raw):
     reason = None
     try:
         document = read(raw)
@@ -83,7 +83,7 @@ def test_a_mutated_document_is_read_or_refused(raw):
 
 @settings(quick, max_examples=60)
 @given(data=st.data())
-def test_a_mutated_real_document_is_read_or_refused_and_shows_nothing(data, shared_data):
+def test_f27_a_mutated_real_document_is_read_or_refused_and_shows_nothing(data, shared_data):
     raw: Any = data.draw(st.sampled_from(real_documents(shared_data)), label="document")
     mutant = raw
     for _ in range(data.draw(st.integers(1, 3))):
@@ -99,7 +99,7 @@ def test_a_mutated_real_document_is_read_or_refused_and_shows_nothing(data, shar
 
 @quick
 @given(mutated())
-def test_a_mutated_document_has_a_header_or_none(raw):
+def test_f20_f27_a_mutated_document_has_a_header_or_none(raw):
     try:
         header = read_header(raw)
     except DocumentRefused:
@@ -110,7 +110,7 @@ def test_a_mutated_document_has_a_header_or_none(raw):
 
 @quick
 @given(st.sampled_from(sorted(ALL)), ANYTHING, st.text(max_size=10))
-def test_what_is_not_on_the_list_makes_no_difference(name, value, key):
+def test_f27_what_is_not_on_the_list_makes_no_difference(name, value, key):
     raw = ALL[name]
     more = {f"unknown-{key}": value, f"{key}_": CANARY, "environ": {"X": CANARY}, "stderr_fn": CANARY}
     assert read({**raw, **more}) == read(raw)
@@ -118,7 +118,7 @@ def test_what_is_not_on_the_list_makes_no_difference(name, value, key):
 
 @quick
 @given(ANYTHING, ANYTHING)
-def test_any_log_is_read(start, end):
+def test_f27_any_log_is_read(start, end):
     assert_fit_to_store(read(changed(JOB, {"extra.stdlog_start": start, "extra.stdlog_end": end})))
 
 
@@ -138,7 +138,7 @@ def test_no_host_path_or_process_rides_in_a_free_text(field):
     assert leaks(read(raw), raw) == []
 
 
-def test_nan_infinity_and_huge_numbers_are_none_everywhere():
+def test_f23_nan_infinity_and_huge_numbers_are_none_everywhere():
     raw = json.loads(
         json.dumps(JOB)
         .replace('"0.51724136"', "NaN")

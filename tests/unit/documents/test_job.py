@@ -85,6 +85,11 @@ def test_a_user_whose_home_the_log_names_is_taken_out_everywhere():
     assert (job.log_head, job.n_removed, leaks(job, raw)) == ("at [path]\nRunning as [user]\n", 2, [])
 
 
+def test_a_job_whose_input_was_gone_says_so_in_its_log():
+    assert read(JOB).input_gone is False
+    assert read(changed(JOB, {"extra.stdlog_end": ["Internal error, cannot get data file\n"]})).input_gone is True
+
+
 def test_a_job_that_lives_has_no_exit_code():
     assert read(without(JOB, "exit_code")).exit_code is None
 
@@ -123,7 +128,7 @@ def test_exit_codes(value, expected):
         {"run": "all"},
     ],
 )
-def test_a_bad_field_costs_itself_only(change):
+def test_f27_a_bad_field_costs_itself_only(change):
     assert read(changed(JOB, change)).n_field_errors == 1
 
 
@@ -196,13 +201,13 @@ def test_names_that_hosts_have_are_scrubbed():
     assert (job.tag, job.config_name, job.run_key) == ("x-[host]", "[host]_cfg.py", "pp_[host]")
 
 
-def test_a_clock_that_is_ahead_is_flagged():
+def test_f21_a_clock_that_is_ahead_is_flagged():
     job = read(JOB, RECEIVED_AT - timedelta(hours=2))
     assert job.flags == ("clock",)
     assert job.reported_at > job.received_at
 
 
-def test_an_impossible_time_is_none_and_flagged():
+def test_f21_an_impossible_time_is_none_and_flagged():
     job = read(changed(JOB, report_timestamp=1e18))
     assert (job.reported_at, job.flags, job.n_field_errors, job.stamp) == (None, ("clock",), 1, 1e18)
 

@@ -36,6 +36,23 @@ def test_no_lines_are_no_log(start):
     assert log(start, start) == LogText()
 
 
+GONE = "An exception of category 'LogicError': Internal error, cannot get data file: /fff/ramdisk/run398220/x.dat\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ([LINES[0], GONE], None),
+        (LINES[:400], [*LINES[500:700], GONE]),
+        (None, str([*LINES[:20], GONE])),  # as the first mirror kept it
+        ([*LINES * 20, GONE, *LINES * 20], None),  # in what is cut away
+    ],
+)
+def test_a_log_that_says_that_its_input_was_gone_is_known_by_it(start, end):
+    assert log(start, end).input_gone is True
+    assert log([*LINES[:10], "cannot get data file\n"]).input_gone is False
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -88,7 +105,7 @@ def test_a_log_of_nothing_but_one_line_is_no_overlap_either():
     assert log(head, [*tail, LINES[1]]).gap is True
 
 
-def test_overlaps_are_found_in_linear_time():
+def test_f29_overlaps_are_found_in_linear_time():
     lines = ["a\n"] * 100_000
     assert log([*lines, "b\n"], lines).gap is True
 
@@ -112,7 +129,7 @@ def test_a_user_known_from_the_head_is_taken_out_of_the_tail_across_a_gap():
 
 
 @pytest.mark.parametrize("line", ["x" * 50_000_000, "word " * 10_000_000, "/home/bobby/a " * 100_000])
-def test_a_huge_line_is_clipped_with_a_mark(line):
+def test_f29_a_huge_line_is_clipped_with_a_mark(line):
     head = log([line + "\n"])
     tail = log([], [line + "\n"])
     assert len(head.head.encode()) <= MAX_KEPT_BYTES
@@ -123,7 +140,7 @@ def test_a_huge_line_is_clipped_with_a_mark(line):
     assert "bobby" not in head.head + tail.head + tail.tail
 
 
-def test_many_lines_are_clipped_at_a_line_and_nothing_is_unaccounted_for():
+def test_f29_many_lines_are_clipped_at_a_line_and_nothing_is_unaccounted_for():
     lines = [f"{n:07d} é\n" for n in range(20_000)]
     read = log(lines)
     *kept, mark = read.head.splitlines(keepends=True)
@@ -131,7 +148,7 @@ def test_many_lines_are_clipped_at_a_line_and_nothing_is_unaccounted_for():
     assert mark == f"[clipped {len(''.join(lines[len(kept) :]).encode())} bytes]\n"
 
 
-def test_the_end_is_clipped_at_its_start():
+def test_f29_the_end_is_clipped_at_its_start():
     lines = [f"{n:07d} é\n" for n in range(20_000)]
     read = log(LINES[:400], lines)
     mark, *kept = read.tail.splitlines(keepends=True)
@@ -140,7 +157,7 @@ def test_the_end_is_clipped_at_its_start():
     assert len(read.tail.encode()) <= MAX_KEPT_BYTES
 
 
-def test_controls_and_halves_of_characters_are_gone():
+def test_f24_f25_f29_controls_and_halves_of_characters_are_gone():
     text = ["\x1b[31mred\x1b[0m \0 \ud800 10%\r20%\r\n", "\u202etxt\n"]
     assert log(text).head == "red \ufffd \ufffd 10%\n20%\ntxt\n"
 

@@ -40,7 +40,7 @@ def test_points_that_are_none_are_left_out_and_counted_once():
     assert fields.tally.n_errors == 1
 
 
-def test_a_hundred_thousand_points_become_five_hundred_with_lowest_highest_and_last():
+def test_f30_a_hundred_thousand_points_become_five_hundred_with_lowest_highest_and_last():
     pages = [1000 + n % 7 for n in range(100_000)]
     pages[123], pages[99_000] = 999_999, 1
     memory = read_memory(extra(mem_info={str(START + n): f"5 {page}" for n, page in enumerate(pages)}))
@@ -51,7 +51,7 @@ def test_a_hundred_thousand_points_become_five_hundred_with_lowest_highest_and_l
     assert list(memory) == sorted(memory)
 
 
-def test_a_series_that_is_short_enough_stays():
+def test_f30_a_series_that_is_short_enough_stays():
     assert thin(range(500), float) == tuple(range(500))
     assert len(thin(range(501), float)) <= 500
 
@@ -80,7 +80,7 @@ def test_entries_that_are_none_are_left_out_and_counted_once():
     assert (read_lumis(fields), fields.tally.n_errors) == ((), 1)
 
 
-def test_a_long_run_keeps_its_slowest_and_fastest_lumisections():
+def test_f30_a_long_run_keeps_its_slowest_and_fastest_lumisections():
     stats = {str(n): {"n": n, "nevents": 20, "nmillis": 20_000} for n in range(1, 3001)}
     stats["700"]["nevents"], stats["2900"]["nevents"] = 0, 5000
     lumis = read_lumis(extra(lumi_stats=stats))
@@ -139,7 +139,7 @@ def test_unknown_words_are_scrubbed_and_clipped():
     assert one == LumiRange(1, 1, "other", ("lost [path] on [host] " + "x" * 100)[:60])
 
 
-def test_a_strip_that_flickers_keeps_its_newest_ranges():
+def test_f30_a_strip_that_flickers_keeps_its_newest_ranges():
     seen = {f"lumi{n:06d}": "close: eof" if n % 2 else "skipped: timeout" for n in range(1, 10_001)}
     ranges = read_lumi_ranges(extra(lumi_seen=seen), SCRUBBER)
     assert (len(ranges), ranges[-1].last) == (2000, 10_000)
