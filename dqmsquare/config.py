@@ -277,6 +277,13 @@ class Config:
     quarantine_retention_days: int = value.setting(
         "QUARANTINE_RETENTION_DAYS", value.integer(1, 36500), "90", "Age of what stands in quarantine."
     )
+    # Trying it
+    failpoint: str = value.setting(
+        "DQMSQUARE_FAILPOINT",
+        value.plain,
+        "",
+        "WHEN:STATEMENT:ACTION, such as before:insert-jobs:exit, for the grabber's tests; only with ENV=development.",
+    )
 
     def __repr__(self) -> str:
         shown = (f for f in dataclasses.fields(self) if not f.metadata["secret"])

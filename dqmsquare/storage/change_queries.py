@@ -18,6 +18,13 @@ def newest_change_id(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(changes.c.change_id), 0))).scalar_one())
 
 
+def position(connection: Connection) -> tuple[str, int]:
+    """Both, in one round trip: every answer that is made begins with this question."""
+    newest = select(func.coalesce(func.max(changes.c.change_id), 0)).scalar_subquery()
+    row = connection.execute(select(identity.c.database_id, newest)).one()
+    return row[0], row[1]
+
+
 def oldest_change_id(connection: Connection) -> int:
     """The id of the oldest change that is still kept; 0 where there is none. By changes' primary key."""
     return int(connection.execute(select(func.coalesce(func.min(changes.c.change_id), 0))).scalar_one())

@@ -12,7 +12,6 @@ from dqmsquare.documents import (
     HostDiskDocument,
     HostMemoryDocument,
     JobDocument,
-    LumiRange,
     PlaybackDocument,
     ReleaseDocument,
     StreamFiles,
@@ -20,6 +19,7 @@ from dqmsquare.documents import (
 )
 from dqmsquare.states import final_state
 from dqmsquare.storage.packing import pack_json, pack_text
+from dqmsquare.storage.series_body import pack_series
 
 Row = dict[str, Any]
 
@@ -93,12 +93,7 @@ def _has_log(document: JobDocument) -> bool:
 
 
 def _series_columns(document: JobDocument) -> Row:
-    ranges: list[tuple[Any, ...]] = [_range_tuple(lumi_range) for lumi_range in document.lumi_ranges]
-    return {"body": _bytes(pack_json({"memory": document.memory, "lumis": document.lumis, "ranges": ranges}))}
-
-
-def _range_tuple(lumi_range: LumiRange) -> tuple[int, int, str, str]:
-    return lumi_range.first, lumi_range.last, lumi_range.grade, lumi_range.text
+    return {"body": _bytes(pack_series(document))}
 
 
 def _log_columns(document: JobDocument) -> Row:

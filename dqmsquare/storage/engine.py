@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from dqmsquare.config import Config
 from dqmsquare.errors import StoreRefused, StoreUnavailable
+from dqmsquare.storage.failpoints import install, read_failpoint
 
 _CONNECT_SECONDS = 5
 _POOL_WAIT_SECONDS = 2.0
@@ -69,7 +70,10 @@ def owner_database(config: Config, cluster: str, host: str, *, name: str) -> Dat
     url = _url(config, cluster, host, username=config.postgres_username, password=config.postgres_password)
     options = _session_options(_WRITER_STATEMENT_MS)
     arguments = {**_connect_arguments(name, options), "target_session_attrs": "read-write"}
-    return Database(create_engine(url, poolclass=NullPool, connect_args=arguments), cluster)
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    if config.development and config.failpoint:
+        install(engine, read_failpoint(config.failpoint))
+    return Database(engine, cluster)
 
 
 def server_database(config: Config, cluster: str, host: str, *, pool_size: int) -> Database:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, func, select, true
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from dqmsquare.storage.cursors import FIRST_EPOCH
 from dqmsquare.storage.rows import HostRow
 from dqmsquare.storage.tables import (
     cursors,
@@ -64,6 +65,8 @@ def _hosts_statement() -> Select[Any]:
             cursors.c.error.label("grabber_error"),
             cursors.c.polled_at,
             func.coalesce(cursors.c.epoch, 0).label("epoch"),
+            # From the new epoch's beginning until all of it is known to be here.
+            func.coalesce((cursors.c.epoch > FIRST_EPOCH) & cursors.c.compared_at.is_(None), False).label("restarted"),
             func.coalesce(cursors.c.n_behind, 0).label("n_behind"),
             memory.c.used_bytes.label("memory_used_bytes"),
             memory.c.total_bytes.label("memory_total_bytes"),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import func
+
 from dqmsquare.documents import AnyDocument
 from dqmsquare.errors import LeaseLost, StoreRefused
 from dqmsquare.storage.changes import publish
@@ -113,7 +115,7 @@ class HostRecord:
             return
         values: dict[str, Any] = {"state": state, "error": error, "n_behind": n_behind}
         if error is None:
-            values["polled_at"] = datetime.now(UTC)
+            values["polled_at"] = func.clock_timestamp()  # ages are counted by the same clock
         with self.lease.transaction() as connection:
             move(connection, self.host_id, self.cursor.term, values)
             if state != self._state:

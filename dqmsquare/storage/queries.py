@@ -1,6 +1,6 @@
 """Questions about runs and jobs: one function each, answering with the frozen rows of rows.py."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
@@ -13,16 +13,15 @@ from dqmsquare.storage.rows import (
     JobSeries,
     LogRow,
     PlaybackRow,
-    RunJob,
     RunRow,
     StreamSummary,
 )
+from dqmsquare.storage.run_cells import expected_clients
+from dqmsquare.storage.series_body import unpack_series
 from dqmsquare.storage.tables import deliveries, job_logs, job_series, jobs, playbacks, run_clients, runs
 
 _JOBS_OF_A_RUN_MAX = 2_000
-_RUNS_LOOKED_BACK = 3
 _MAIN_BUILDER = "analyze_files"  # the tag of the BU's own list of a run; lookarea's comes second
-_RUNS_AT_A_TIME = 50
 
 _JOB_COLUMNS = tuple(jobs.c[name] for name in JobRow.__slots__ if name in jobs.c)
 _RUN_COLUMNS = tuple(runs.c[name] for name in RunRow.__slots__ if name in runs.c)
@@ -77,26 +76,6 @@ def job(connection: Connection, job_id: str) -> JobRow | None:
     return None if row is None else _job_row(row)
 
 
-def jobs_between(
-    connection: Connection, first: int, last: int, *, bad_only: bool, with_lumis: bool
-) -> Iterator[RunJob]:
-    """Jobs of the runs from `first` to `last`, newest run first, some runs at a time so that memory stays flat.
-
-    `bad_only` leaves jobs with an exit code other than 0, `with_lumis` those that saw a lumisection. By runs' primary
-    key and jobs_run.
-    """
-    numbers = select(runs.c.run).where(runs.c.run.between(first, last)).order_by(runs.c.run.desc())
-    for chunk in _chunks(connection.execute(numbers).scalars().all()):
-        statement = select(*(jobs.c[name] for name in RunJob.__slots__)).where(jobs.c.run == func.any(chunk))
-        if bad_only:
-            statement = statement.where(jobs.c.exit_code.is_distinct_from(0))
-        if with_lumis:
-            statement = statement.where(jobs.c.lumi > 0)
-        order = (jobs.c.run.desc(), jobs.c.tag, jobs.c.host_label, jobs.c.first_reported_at, jobs.c.document_id)
-        for row in connection.execute(statement.order_by(*order)).mappings():
-            yield RunJob(**row)
-
-
 def tags_between(connection: Connection, first: int, last: int) -> list[str]:
     """The clients' tags in those runs, in the order of their bytes. By run_clients' primary key."""
     statement = select(run_clients.c.tag).distinct().where(run_clients.c.run.between(first, last))
@@ -104,36 +83,14 @@ def tags_between(connection: Connection, first: int, last: int) -> list[str]:
 
 
 def expected_tags(connection: Connection, run: int) -> list[str]:
-    """Clients that were in each of the last three runs of this run's run key. By primary keys of runs, run_clients."""
-    run_key = select(runs.c.run_key).where(runs.c.run == run).scalar_subquery()
-    before = (
-        select(runs.c.run)
-        .where(runs.c.run < run, runs.c.run_key == run_key)
-        .order_by(runs.c.run.desc())
-        .limit(_RUNS_LOOKED_BACK)
-        .subquery()
-    )
-    statement = (
-        select(run_clients.c.tag)
-        .join(before, before.c.run == run_clients.c.run)
-        .group_by(run_clients.c.tag)
-        .having(func.count() == _RUNS_LOOKED_BACK)
-        .order_by(run_clients.c.tag)
-    )
-    return list(connection.execute(statement).scalars())
+    """Clients that were in each of the last three runs of this run's run key before it. As expected_clients."""
+    return sorted(expected_clients(connection, [run]).get(run, ()))
 
 
 def series_of_job(connection: Connection, job_id: str) -> JobSeries | None:
     """The graphs of a job. By job_series' primary key."""
     body = connection.execute(select(job_series.c.body).where(job_series.c.document_id == job_id)).scalar()
-    if body is None:
-        return None
-    series = unpack_json(body)
-    return JobSeries(
-        memory=tuple(tuple(point) for point in series["memory"]),
-        lumis=tuple(tuple(point) for point in series["lumis"]),
-        lumi_ranges=tuple(LumiRange(*values) for values in series["ranges"]),
-    )
+    return None if body is None else unpack_series(body)
 
 
 def log_of_job(connection: Connection, job_id: str) -> LogRow | None:
@@ -168,11 +125,6 @@ def playback_of_run(connection: Connection, run: int) -> PlaybackRow | None:
     statement = select(*(playbacks.c[name] for name in PlaybackRow.__slots__)).where(playbacks.c.run == run)
     row = connection.execute(statement.order_by(playbacks.c.reported_at.desc()).limit(1)).mappings().first()
     return None if row is None else PlaybackRow(**row)
-
-
-def _chunks(numbers: Sequence[int]) -> Iterator[list[int]]:
-    for start in range(0, len(numbers), _RUNS_AT_A_TIME):
-        yield list(numbers[start : start + _RUNS_AT_A_TIME])
 
 
 def _main_delivery(connection: Connection, run: int, *, summary_only: bool) -> RowMapping | None:

@@ -51,30 +51,12 @@ class JobRow:
     input_ended_at: datetime | None  # since when fi_state is 2
     has_log: bool
     n_removed: int
+    input_gone: bool  # its log says so: whatever the exit code, not a crash
     flags: tuple[str, ...]
     rate_spark: tuple[float, ...]  # at most 20 values, oldest first
     memory_spark: tuple[int, ...]  # MiB, at most 20 values, oldest first
     memory_slope_mb_per_hour: float | None
     odd_lumis: tuple[LumiRange, ...]  # those that are not ok, at most 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunJob:
-    """A job in a list of runs."""
-
-    run: int
-    document_id: str
-    tag: str
-    host_label: str
-    run_key: str | None
-    release: str | None
-    n_events: int | None
-    lumi: int | None
-    fi_state: int | None
-    exit_code: int | None
-    cmssw_run: int | None
-    reported_at: datetime | None
-    first_reported_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +164,7 @@ class HostRow:
     grabber_error: str | None
     polled_at: datetime | None  # last successful poll
     epoch: int
+    restarted: bool  # its history began anew and is not complete here yet
     n_behind: int  # headers known upstream that are not stored yet
     memory_used_bytes: int | None
     memory_total_bytes: int | None

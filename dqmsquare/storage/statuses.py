@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Connection, func, select, true, update
+from sqlalchemy.dialects.postgresql import insert
 
 from dqmsquare.storage.changes import publish
 from dqmsquare.storage.tables import host_statuses, hosts, status_checks
@@ -49,20 +49,19 @@ def record_check(connection: Connection, cluster: str, *, error: str | None) -> 
 
 
 def _newest_statuses(connection: Connection) -> dict[str, tuple[bool | None, str | None]]:
-    newest = select(host_statuses).ext(distinct_on(host_statuses.c.host_id))
-    rows = connection.execute(newest.order_by(host_statuses.c.host_id, host_statuses.c.since.desc()))
+    """By hosts' and host_statuses' primary keys: a step per host, however many statuses it has had."""
+    newest = select(host_statuses.c.is_up, host_statuses.c.message).where(host_statuses.c.host_id == hosts.c.host_id)
+    last = newest.order_by(host_statuses.c.since.desc()).limit(1).lateral("last")
+    rows = connection.execute(select(hosts.c.host_id, last.c.is_up, last.c.message).join(last, true()))
     return {row.host_id: (row.is_up, row.message) for row in rows}
 
 
 def _stamp_newest(connection: Connection, host_ids: list[str]) -> None:
-    newest = (
-        select(host_statuses.c.host_id, func.max(host_statuses.c.since).label("since"))
-        .where(host_statuses.c.host_id.in_(host_ids))
-        .group_by(host_statuses.c.host_id)
-        .subquery()
-    )
+    since = select(func.max(host_statuses.c.since)).where(host_statuses.c.host_id == hosts.c.host_id)
+    newest = select(hosts.c.host_id, since.scalar_subquery().label("since")).where(hosts.c.host_id.in_(host_ids))
+    last = newest.subquery("last")
     connection.execute(
         update(host_statuses)
-        .where(host_statuses.c.host_id == newest.c.host_id, host_statuses.c.since == newest.c.since)
+        .where(host_statuses.c.host_id == last.c.host_id, host_statuses.c.since == last.c.since)
         .values(seen_at=func.now())
     )

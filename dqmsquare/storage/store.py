@@ -28,6 +28,7 @@ from dqmsquare.errors import StoreRefused
 from dqmsquare.storage import cursors, locks
 from dqmsquare.storage.changes import publish
 from dqmsquare.storage.document_rows import Row, rows_by_table
+from dqmsquare.storage.failpoints import begin_batch
 from dqmsquare.storage.summaries import RunAndTag, summarise
 from dqmsquare.storage.tables import (
     DOCUMENT_TABLES,
@@ -55,7 +56,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction stores for a host, and the cursor's columns it moves."""
+    """What one transaction stores for a host, and the cursor's columns it moves.
+
+    `announced`: False for an import, which tells the pages once, at its end.
+    """
 
     host_id: str
     epoch: int
@@ -63,6 +67,7 @@ class Batch:
     documents: Sequence[AnyDocument] = ()
     refused: Sequence[Refused] = ()
     cursor: dict[str, Any] = field(default_factory=dict)
+    announced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,14 @@ def write_batch(connection: Connection, batch: Batch) -> Stored:
 
     Raises LeaseLost if the host was taken over, StoreRefused if PostgreSQL refuses one of the rows.
     """
+    begin_batch(connection)
     if batch.cursor:
         cursors.move(connection, batch.host_id, batch.term, batch.cursor)
     rows = rows_by_table(batch.documents, batch.epoch)
     before = _runs_and_tags(connection, [row["document_id"] for row in rows.get("jobs", ())])
     changed_rows = [row for name in rows for row in _upsert_rows(connection, name, rows[name])]
     _quarantine(connection, batch)
-    _announce(connection, changed_rows, before)
+    _announce(connection, changed_rows, before, announced=batch.announced)
     n_documents = len({document.document_id for document in batch.documents})
     return Stored(n_stored=len(changed_rows), n_unchanged=n_documents - len(changed_rows))
 
@@ -97,7 +103,9 @@ class _ChangedRow:
     tag: str | None
 
 
-def _announce(connection: Connection, rows: Sequence[_ChangedRow], before: dict[str, RunAndTag]) -> None:
+def _announce(
+    connection: Connection, rows: Sequence[_ChangedRow], before: dict[str, RunAndTag], *, announced: bool
+) -> None:
     if not rows:
         return
     # Held to the commit: summaries of two hosts' batches for one run must not be made side by side.
@@ -106,6 +114,8 @@ def _announce(connection: Connection, rows: Sequence[_ChangedRow], before: dict[
     now = {row.document_id: (row.run or 0, row.tag or "") for row in job_rows}
     left = {before[key] for key in now if key in before and before[key] != now[key]}
     summarise(connection, set(now.values()), left)
+    if not announced:
+        return
     changed_runs = {row.run for row in rows if row.run is not None} | {run for run, _ in left}
     about_hosts = any(row.table not in _TABLES_WITH_RUNS for row in rows)
     publish(connection, runs=changed_runs, kinds=("host",) if about_hosts else ())
@@ -176,6 +186,8 @@ def _upsert(table: Table) -> ReturningInsert[Any]:
         # Since when the input has ended is known from the first report that said so.
         ended_before = func.coalesce(jobs.c.input_ended_at, excluded.input_ended_at)
         changed["input_ended_at"] = case((excluded.input_ended_at.is_not(None), ended_before), else_=None)
+        # What the log said once still holds when a long stack trace has pushed it out.
+        changed["input_gone"] = jobs.c.input_gone | excluded.input_gone
     statement = statement.on_conflict_do_update(
         index_elements=["document_id"],
         set_=changed,

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Table, Text, and_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
+from dqmsquare.storage.listings import forget_listings, make_listings
 from dqmsquare.storage.tables import jobs, run_clients, runs
 
 RunAndTag = tuple[int, str]
@@ -23,10 +24,13 @@ def _count(outcome: str) -> ColumnElement[int]:
     return func.count().filter(jobs.c.outcome == outcome).label(f"n_{outcome}")
 
 
+_ENDED_BADLY = jobs.c.outcome.in_(("failed", "crashed"))
 _COUNTS = (
     func.count().label("n_jobs"),
     func.count().filter(jobs.c.outcome.is_(None)).label("n_open"),
     *(_count(outcome) for outcome in ("finished", "stopped", "failed", "crashed")),
+    func.count().filter(jobs.c.input_gone, _ENDED_BADLY).label("n_input_gone"),
+    func.count().filter(jobs.c.input_gone, jobs.c.outcome == "crashed").label("n_crashed_input_gone"),
 )
 
 
@@ -92,6 +96,8 @@ def summarise(connection: Connection, changed: Collection[RunAndTag], left: Coll
     distinct_runs = {"runs": sorted({run for run, _ in pairs})}
     connection.execute(_SUMMARISE_CLIENTS, arrays)
     connection.execute(_SUMMARISE_RUNS, distinct_runs)
+    make_listings(connection, distinct_runs["runs"])
     if left:
         connection.execute(_FORGET_CLIENTS, arrays)
         connection.execute(_FORGET_RUNS, distinct_runs)
+        forget_listings(connection, distinct_runs["runs"])

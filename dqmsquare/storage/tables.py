@@ -114,11 +114,13 @@ jobs = Table(
     Column("process_state", Text),
     Column("has_log", Boolean, nullable=False),
     Column("n_removed", Integer, nullable=False),
+    Column("input_gone", Boolean, nullable=False),
     Column("rate_spark", ARRAY(REAL), nullable=False),
     Column("memory_spark", ARRAY(Integer), nullable=False),
     Column("memory_slope_mb_per_hour", REAL),
     Column("odd_lumis", JSONB, nullable=False),  # [[first, last, grade, text], …]
     Index("jobs_run", "run", "tag"),
+    Index("jobs_open", "run", "tag", postgresql_where=text("outcome IS NULL")),
     postgresql_with={"fillfactor": 80},  # a live job is rewritten every 30 s: room for that on its page
 )
 
@@ -218,6 +220,8 @@ run_clients = Table(
     Column("n_stopped", Integer, nullable=False),
     Column("n_failed", Integer, nullable=False),
     Column("n_crashed", Integer, nullable=False),
+    Column("n_input_gone", Integer, nullable=False),  # of the failed and the crashed: the run's files were gone
+    Column("n_crashed_input_gone", Integer, nullable=False),  # of the crashed alone
     Column("max_lumi", Integer),
     Column("max_events", BigInteger),
     Column("last_heard_at", _Instant),
@@ -236,11 +240,23 @@ runs = Table(
     Column("n_stopped", Integer, nullable=False),
     Column("n_failed", Integer, nullable=False),
     Column("n_crashed", Integer, nullable=False),
+    Column("n_input_gone", Integer, nullable=False),  # of the failed and the crashed: the run's files were gone
+    Column("n_crashed_input_gone", Integer, nullable=False),  # of the crashed alone
     Column("last_lumi", Integer),
     Column("max_events", BigInteger),
     Column("max_rate_hz", REAL),
     Column("first_reported_at", _Instant),
     Column("last_reported_at", _Instant),
+    Index("runs_of_key", "run_key", "run"),
+    Index("runs_bad", "run", postgresql_where=text("n_failed + n_crashed > 0")),
+    Index("runs_with_lumis", "run", postgresql_where=text("last_lumi > 0")),
+)
+
+run_listings = Table(
+    "run_listings",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),  # JSON as get_runs of the first API gives it: storage/listings.py
 )
 
 host_statuses = Table(

@@ -49,7 +49,7 @@ def test_a_holder_that_stamps_keeps_the_host(place: TestPlace):
         second.release()
 
 
-def test_a_holder_that_hangs_loses_its_connection_and_cannot_write_any_more(place: TestPlace):
+def test_f33_a_holder_that_hangs_loses_its_connection_and_cannot_write_any_more(place: TestPlace):
     first = HostRecord(place.owner(), HOST, takeover_seconds=1)
     second = HostRecord(place.owner(), HOST, takeover_seconds=1)
     assert first.hold()
@@ -63,7 +63,7 @@ def test_a_holder_that_hangs_loses_its_connection_and_cannot_write_any_more(plac
     second.release()
 
 
-def test_a_lost_connection_is_noticed_at_the_next_look(place: TestPlace):
+def test_f34_a_lost_connection_is_noticed_at_the_next_look(place: TestPlace):
     lease = Lease(place.owner(), HOST, takeover_seconds=10)
     assert lease.hold()
     place.rows("SELECT pg_terminate_backend(holder_pid) FROM mirror.leases")

@@ -39,7 +39,7 @@ def test_upgrading_twice_changes_nothing(place: TestPlace):
     assert place.rows("SELECT * FROM mirror.identity") == before
 
 
-def test_two_may_upgrade_an_empty_database_at_once(place: TestPlace):
+def test_f40_two_may_upgrade_an_empty_database_at_once(place: TestPlace):
     place.rows("DROP SCHEMA mirror CASCADE")
     failed: list[Exception] = []
 
@@ -59,13 +59,13 @@ def test_two_may_upgrade_an_empty_database_at_once(place: TestPlace):
 
 
 @pytest.mark.parametrize("version", ["0000", "9999"])
-def test_tables_of_another_version_are_refused_with_what_to_do(place: TestPlace, version: str):
+def test_f40_tables_of_another_version_are_refused_with_what_to_do(place: TestPlace, version: str):
     place.rows(f"UPDATE mirror.schema_version SET version_num = '{version}'")
     with pytest.raises(SchemaMismatch, match=r"run `python db\.py upgrade`"):
         check_schema(place.reader(), KEY)
 
 
-def test_a_database_without_tables_is_refused_the_same_way(place: TestPlace):
+def test_f40_a_database_without_tables_is_refused_the_same_way(place: TestPlace):
     place.rows("DROP SCHEMA mirror CASCADE")
     with pytest.raises(SchemaMismatch, match="version none"):
         check_schema(place.owner(), KEY)

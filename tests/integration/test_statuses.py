@@ -16,7 +16,7 @@ def _record(place: TestPlace, *seen: SeenStatus) -> int:
         return record_statuses(connection, "production", list(seen))
 
 
-def test_the_same_answer_again_adds_no_row(any_place: TestPlace):
+def test_f46_the_same_answer_again_adds_no_row(any_place: TestPlace):
     assert _record(any_place, UP, DOWN) == 2
     assert _record(any_place, UP, DOWN) == 0
     assert any_place.rows("SELECT host_id, is_up, seen_at > since FROM mirror.host_statuses ORDER BY 1") == [
@@ -26,7 +26,7 @@ def test_the_same_answer_again_adds_no_row(any_place: TestPlace):
     assert any_place.rows("SELECT kind, run FROM mirror.changes") == [("host", None)]
 
 
-def test_a_change_adds_one_and_a_failed_question_none(any_place: TestPlace):
+def test_f46_a_change_adds_one_and_a_failed_question_none(any_place: TestPlace):
     _record(any_place, UP)
     _record(any_place, SeenStatus(UP.host_id, UP.label, False, "gone"))
     with any_place.owner().writing() as connection:
@@ -40,7 +40,7 @@ def test_a_change_adds_one_and_a_failed_question_none(any_place: TestPlace):
     ]
 
 
-def test_hosts_are_shown_with_all_that_is_known_of_them(any_place: TestPlace):
+def test_f45_hosts_are_shown_with_all_that_is_known_of_them(any_place: TestPlace):
     with any_place.owner().writing() as connection:
         register_hosts(connection, {UP.host_id: UP.label, "hostid0000000003": "fu..03"})
     _record(any_place, UP, DOWN)
@@ -62,7 +62,7 @@ def test_hosts_are_shown_with_all_that_is_known_of_them(any_place: TestPlace):
     assert 0 <= (ages[UP.host_id] or 0) < 60
 
 
-def test_a_host_that_cluster_status_no_longer_names_has_left_and_is_forgotten_after_a_day(any_place: TestPlace):
+def test_f46_a_host_that_cluster_status_no_longer_names_has_left_and_is_forgotten_after_a_day(any_place: TestPlace):
     _record(any_place, UP, DOWN)
     any_place.rows(
         "UPDATE mirror.host_statuses SET since = since - interval '2 days', seen_at = now() - interval '1 hour'"

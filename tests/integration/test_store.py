@@ -128,7 +128,7 @@ def test_a_delivery_is_summed_up_without_unreadable_files(any_place: TestPlace, 
     assert (playback.source_run, playback.lumi, playback.n_lumis) == (256936, 37, 1500)
 
 
-def test_a_row_that_postgresql_refuses_goes_to_quarantine_and_the_rest_is_stored(
+def test_f39_a_row_that_postgresql_refuses_goes_to_quarantine_and_the_rest_is_stored(
     any_place: TestPlace, record: HostRecord
 ):
     good = [job_document(f"job{number:013d}") for number in range(7)]
@@ -145,7 +145,7 @@ def test_quarantine_names_a_thing_once(any_place: TestPlace, record: HostRecord)
     assert any_place.rows("SELECT document_id, rev, reason FROM mirror.quarantine") == [("job-gone", 7, "missing")]
 
 
-def test_nothing_is_written_under_a_term_that_is_over(any_place: TestPlace, record: HostRecord):
+def test_f33_nothing_is_written_under_a_term_that_is_over(any_place: TestPlace, record: HostRecord):
     any_place.rows("UPDATE mirror.cursors SET term = term + 1")
     with pytest.raises(LeaseLost):
         record.store([job_document()], head_rev=10)

@@ -72,7 +72,7 @@ def test_no_prefix_is_no_slash(written: str) -> None:
     assert config(SERVER_URL_PREFIX=written).server_url_prefix == ""
 
 
-def test_host_names_are_lower_case_and_once() -> None:
+def test_f45_host_names_are_lower_case_and_once() -> None:
     found = config(
         FFF_PLAYBACK_MACHINES=" DQMFU-c2b01-45-01;;dqmfu-c2b01-45-01 ; fu-1", SERVER_FFF_MACHINE="DQMRUBU-1.cms"
     )
@@ -132,7 +132,7 @@ def test_every_problem_is_told_at_once() -> None:
     ]
 
 
-def test_settings_that_do_not_fit_together_are_told_at_once() -> None:
+def test_f42_f44_settings_that_do_not_fit_together_are_told_at_once() -> None:
     assert [problem.split(maxsplit=1)[0] for problem in problems("grabber", ENV="production", TLS_VERIFY="0")] == [
         "POSTGRES_HOST",
         "TLS_VERIFY=0",
@@ -140,6 +140,14 @@ def test_settings_that_do_not_fit_together_are_told_at_once() -> None:
         "SERVER_GRID_CERT_PATH:",
         "SERVER_GRID_KEY_PATH:",
     ]
+
+
+@pytest.mark.parametrize(("secret", "is_refused"), [("", True), (" \n", True), ("changeme", True), ("a b\n", False)])
+def test_f44_outside_development_the_cookies_secret_must_be_one(secret: str, is_refused: bool) -> None:
+    found = problems("grabber", ENV="production", TLS_VERIFY="0", DQM_FFF_SECRET=secret)
+
+    assert any(problem.startswith("DQM_FFF_SECRET is missing") for problem in found) == is_refused
+    assert config("grabber", DQM_FFF_SECRET=secret, CMSWEB_FRONTEND_PROXY_URL="http://127.0.0.1:1").development
 
 
 def test_a_server_elsewhere_needs_the_key_of_the_public_ids() -> None:
@@ -156,7 +164,7 @@ def test_a_password_keeps_its_spaces_and_loses_the_newline_of_its_file(tmp_path:
     assert config(DQM_CR_USERNAMES="shift: a b ").dqm_cr_usernames == "shift: a b "
 
 
-def test_the_secret_of_the_cookie_has_no_white_space(tmp_path: Path) -> None:
+def test_f44_the_secret_of_the_cookie_has_no_white_space(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(" 01 23\n45\t\n")
 

@@ -73,7 +73,7 @@ def test_a_job_without_a_log_has_no_row_for_one():
     assert rows["jobs"][0]["has_log"] is False
 
 
-def test_a_clock_ahead_does_not_make_a_job_heard_of_in_the_future():
+def test_f21_a_clock_ahead_does_not_make_a_job_heard_of_in_the_future():
     document = job_document()
     early = dataclasses.replace(document, received_at=NOW)  # received before it says it was sent
     ahead = dataclasses.replace(early, reported_at=document.received_at)

@@ -1,0 +1,70 @@
+"""Bodies as they are stored: small, and readable whichever dictionary they were made with."""
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dqmsquare.documents import LumiRange
+from dqmsquare.storage.packing import FOLDER, pack_json, pack_text, unpack_json, unpack_text
+from dqmsquare.storage.rows import JobSeries
+from dqmsquare.storage.series_body import pack_series, unpack_series
+
+BIG = st.integers(-(2**53), 2**53)
+SECONDS = st.integers(0, 10**9).map(lambda ms: ms / 1000)
+SERIES = st.builds(
+    JobSeries,
+    memory=st.lists(st.tuples(BIG, BIG, BIG)).map(tuple),
+    lumis=st.lists(st.tuples(BIG, BIG, SECONDS)).map(tuple),
+    lumi_ranges=st.lists(st.builds(LumiRange, BIG, BIG, st.sampled_from(["ok", "bad"]), st.just("x"))).map(tuple),
+)
+
+
+@pytest.mark.parametrize("text", ["", "a log\n", "é" * 70_000, "\0"])
+def test_a_log_comes_back(text):
+    assert unpack_text(pack_text(text)) == text
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(SERIES)
+def test_series_come_back_exactly(series):
+    assert unpack_series(pack_series(series)) == series
+
+
+def test_series_that_were_stored_as_rows_are_read():
+    rows = {"memory": [[1, 4096, 8192]], "lumis": [[3, 20, 23.3]], "ranges": [[1, 3, "ok", "close: eof"]]}
+    assert unpack_series(pack_json(rows)) == JobSeries(
+        memory=((1, 4096, 8192),), lumis=((3, 20, 23.3),), lumi_ranges=(LumiRange(1, 3, "ok", "close: eof"),)
+    )
+
+
+def test_what_was_packed_without_a_dictionary_is_read():
+    frame = zstandard.ZstdCompressor(level=3).compress(b'{"a": 1}')
+    assert unpack_json(frame) == {"a": 1}
+    assert unpack_text(frame) == '{"a": 1}'
+
+
+def test_a_frame_names_its_dictionary():
+    """So that a later dictionary does not make older bodies unreadable."""
+    numbers = {path.stem: zstandard.ZstdCompressionDict(path.read_bytes()).dict_id() for path in FOLDER.glob("*.zdict")}
+    assert len(set(numbers.values())) == len(numbers) >= 2
+    assert zstandard.get_frame_parameters(pack_text("a log\n")).dict_id in numbers.values()
+
+
+def test_series_take_a_third_of_what_they_were():
+    began = int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+    memory = tuple((began + 30 * n, 4096 * (90_000 + 37 * n), 4096 * (190_000 + 37 * n)) for n in range(60))
+    lumis = tuple((n, 900 + n * 7919 % 83, 23.311 + n * 37 % 11 / 1000) for n in range(1, 61))
+    series = JobSeries(memory=memory, lumis=tuple((a, b, round(c, 3)) for a, b, c in lumis), lumi_ranges=())
+    plain = zstandard.ZstdCompressor(level=3).compress(orjson.dumps({"memory": memory, "lumis": lumis}))
+    assert len(pack_series(series)) < len(plain) / 3
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.zdict")), ids=lambda path: path.stem)
+def test_no_dictionary_holds_what_must_not_leave(path):
+    content = path.read_bytes()
+    needles = (b"canary", b"dqmpro", b"/fff/", b"/nfshome", b"c2f11-", b"c2a11-", b".cms", b"_pid0")
+    assert [needle for needle in needles if needle in content] == []
