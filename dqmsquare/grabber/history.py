@@ -2,26 +2,31 @@
 
 import logging
 import time
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dqmsquare.config import Config
 from dqmsquare.errors import UpstreamError
-from dqmsquare.grabber.full_listing import FullListing, ListingTask, read_as_much_as_possible, read_listing
-from dqmsquare.grabber.reading import DocumentReader
+from dqmsquare.grabber.full_listing import FullListing, read_as_much_as_possible, read_listing
+from dqmsquare.grabber.prefetch import Group, Prefetch
+from dqmsquare.grabber.reading import DocumentReader, Fetched
+from dqmsquare.grabber.task import Task
 from dqmsquare.grabber.upstream import HostFeed
 from dqmsquare.identity import PublicIds
 from dqmsquare.storage.host_record import HostRecord
 
 _logger = logging.getLogger(__name__)
 
-BATCH_DOCUMENTS = 50  # a job's document is 60 to 80 KB, and several copies of an answer are in memory at once
 _RETRY_SECONDS = 60.0  # after a listing that failed altogether
 
 
 class History:
-    """Fills and compares one host's history, a batch at a call. `new_feed` makes a feed for the listing's thread."""
+    """Fills and compares one host's history, a batch at a call. `new_feed` makes a feed for the listing's thread.
+
+    `on_failure` is told of each listing that failed, from whichever thread.
+    """
 
     def __init__(
         self,
@@ -31,6 +36,7 @@ class History:
         ids: PublicIds,
         config: Config,
         *,
+        on_failure: Callable[[UpstreamError], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._record = record
@@ -38,13 +44,16 @@ class History:
         self._new_feed = new_feed
         self._ids = ids
         self._config = config
+        self._on_failure = on_failure
         self._monotonic = monotonic
-        self._task: ListingTask | None = None
+        self._task: Task[FullListing] | None = None
         self._listing: FullListing | None = None
-        self._todo: list[int] = []  # positions in the listing still to be fetched, the next one last
+        self._todo: array[int] = array("L")  # positions in the listing still to be stored, the next one last
+        self._coming: Prefetch | None = None  # their documents
         self._not_before = 0.0  # monotonic s
         self._wanted = False
         self._n_missing = 0  # of the listing in use
+        self._name = f"history of {record.host_id}"
 
     @property
     def n_behind(self) -> int:
@@ -63,8 +72,8 @@ class History:
 
     def forget(self) -> None:
         """Throws away what was listed: it belongs to another epoch, or to another grabber."""
-        self._task = self._listing = None
-        self._todo = []
+        self._task = self._listing = self._coming = None
+        self._todo = array("L")
         self._not_before = 0.0
 
     def step(self) -> bool:
@@ -81,6 +90,7 @@ class History:
         try:
             self._use(task.result())
         except UpstreamError as error:
+            self._on_failure(error)
             self._not_before = self._monotonic() + _RETRY_SECONDS
             words = type(error).__name__
             _logger.warning(
@@ -101,14 +111,15 @@ class History:
         return datetime.now(UTC) - cursor.compared_at >= timedelta(seconds=self._config.full_check_seconds)
 
     def _start(self) -> None:
-        feed, config, tail_rev = self._new_feed(), self._config, self._record.cursor.tail_rev or 0
+        feed, config, told = self._new_feed(), self._config, self._on_failure
+        tail_rev = self._record.cursor.tail_rev or 0
         # What a fault asked for is not asked for again before its time, whatever comes of this one.
         self._not_before = self._monotonic() + config.relist_seconds
         self._wanted = False
         if self._is_filling:
-            self._task = ListingTask(self._record.host_id, lambda: read_as_much_as_possible(feed, config, tail_rev))
+            self._task = Task(self._name, lambda: read_as_much_as_possible(feed, config, tail_rev, told))
         else:
-            self._task = ListingTask(self._record.host_id, lambda: read_listing(feed, config, 0))
+            self._task = Task(self._name, lambda: read_listing(feed, config, 0))
 
     def _use(self, listing: FullListing) -> None:
         positions = self._below_tail(listing) if self._is_filling else self._differing(listing)
@@ -116,22 +127,22 @@ class History:
             self._record.begin_epoch("the full listing has an older history than the mirror")
             self.forget()
             return
-        self._listing, self._todo, self._n_missing = listing, positions, 0
+        self._listing, self._todo, self._coming, self._n_missing = listing, positions, None, 0
         kind = "to fill in" if self._is_filling else "that differ"
         _logger.info(
             "host %s: %d headers listed, %d %s", self._record.host_id, len(listing.headers), len(positions), kind
         )
         self._record.store((), listing.refused)
 
-    def _below_tail(self, listing: FullListing) -> list[int]:
+    def _below_tail(self, listing: FullListing) -> "array[int]":
         end = listing.headers.position_of(self._record.cursor.tail_rev or 0)
-        return [position for position in range(end) if listing.headers[position].is_kept]
+        return array("L", (position for position in range(end) if listing.headers.is_kept(position)))
 
-    def _differing(self, listing: FullListing) -> list[int] | None:
+    def _differing(self, listing: FullListing) -> "array[int] | None":
         """What is not stored as listed; None where the listing shows that history was rewritten."""
         epoch = self._record.cursor.epoch
         held = self._record.held_documents()
-        differing = []
+        differing = array("L")
         for position, header in enumerate(listing.headers):
             if not header.is_kept:
                 continue
@@ -148,22 +159,30 @@ class History:
 
     def _fetch_batch(self, listing: FullListing) -> bool:
         """Newest first; `tail_rev` falls with every batch that is committed."""
-        headers = [listing.headers[position] for position in self._todo[-BATCH_DOCUMENTS:]]
+        coming, self._coming = self._coming or Prefetch(self._name, self._groups(listing), self._reader.fetch), None
+        headers, fetched = next(coming, ((), Fetched([], [], 0)))
         is_last = len(headers) == len(self._todo)
-        fetched = self._reader.fetch(headers)
         self._n_missing += fetched.n_missing
         moved: dict[str, Any] = {"relist": True} if fetched.n_missing else {}
         if self._is_filling:
-            moved["tail_rev"] = listing.lowest_rev if is_last else headers[0].rev
+            moved["tail_rev"] = listing.lowest_rev if is_last else min(header.rev for header in headers)
         self._record.store(fetched.documents, fetched.refused, **moved)
         # Only now: what was not stored for an error is fetched again.
-        del self._todo[-BATCH_DOCUMENTS:]
+        self._coming = coming
+        del self._todo[len(self._todo) - len(headers) :]
         if is_last:
             self._finish(listing)
         return not is_last
 
+    def _groups(self, listing: FullListing) -> Iterator[Group]:
+        end = len(self._todo)
+        while end:
+            begin = max(end - self._reader.group_size, 0)
+            yield [listing.headers[position] for position in self._todo[begin:end]]
+            end = begin
+
     def _finish(self, listing: FullListing) -> None:
-        self._listing = None
+        self._listing = self._coming = None
         if listing.shortfall is not None:
             self._record.record_gap(listing.lowest_rev - 1, listing.shortfall)
             self._not_before = self._monotonic() + self._config.full_check_seconds

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from dqmsquare.errors import StoreUnavailable
+from dqmsquare.grabber.crashes import Crashes
 from dqmsquare.storage.engine import Database
 from dqmsquare.storage.lease import Lease, stamp
 
@@ -25,6 +26,8 @@ class LeaseKeeper(threading.Thread):
         super().__init__(name=f"keeper {database.cluster}", daemon=True)
         self._database = database
         self._leases = leases
+        self.beat_at = time.monotonic()  # monotonic s of the last sign of life
+        self.crashes = Crashes()
         self._stopping = threading.Event()
         self._reached_at: float | None = None  # monotonic s
 
@@ -39,16 +42,20 @@ class LeaseKeeper(threading.Thread):
     def run(self) -> None:
         """Stamps until `stop`; a database that is gone is waited for."""
         while not self._stopping.is_set():
+            self.beat_at = time.monotonic()
             try:
                 self._stamp_until_stopped()
             except StoreUnavailable as error:
                 _logger.debug("%s: not stamped: %s", self.name, error)
                 self._stopping.wait(_INTERVAL_SECONDS)
+            except Exception:  # whatever it is, leases that nobody stamps are lost
+                _logger.exception("%s: unexpected error", self.name)
+                self._stopping.wait(self.crashes.note())
 
     def _stamp_until_stopped(self) -> None:
         with self._database.reading() as connection:
             while not self._stopping.is_set():
                 # Also where none is held: a standby wants to know that it could take over.
                 stamp(connection, [lease.name for lease in self._leases if lease.held])
-                self._reached_at = time.monotonic()
+                self._reached_at = self.beat_at = time.monotonic()
                 self._stopping.wait(_INTERVAL_SECONDS)

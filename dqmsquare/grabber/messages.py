@@ -79,7 +79,7 @@ def read_document_message(text: str) -> list[Any]:
 
 
 def parse_json(text: str | bytes, *, kind: str) -> Any:
-    """JSON as DQM² writes it: NaN and Infinity become None, lone surrogates stay, of equal keys the last counts.
+    """JSON as DQM² writes it: with NaN and Infinity, which no field takes, and lone surrogates; of equal keys the last.
 
     Raises UpstreamMalformed: "nesting", "number" (an integer that Python refuses to read), else `kind`.
     """
@@ -225,7 +225,7 @@ def _ended(parser: Any) -> None:
 
 def _parse_leniently(text: str | bytes, kind: str) -> Any:
     try:
-        return json.loads(text, parse_constant=lambda _: None)
+        return json.loads(text, parse_constant=float)
     except RecursionError as error:
         raise UpstreamMalformed("JSON is nested too deeply", kind="nesting") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

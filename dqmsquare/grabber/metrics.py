@@ -44,6 +44,12 @@ class GrabberMetrics:
         self.errors = Counter(
             "dqm_grabber_protocol_errors", "Answers that could not be used.", (*_HOST, "kind"), registry=registry
         )
+        self.oddities = Counter(
+            "dqm_grabber_oddities",
+            "What was put up with in answers and documents.",
+            (*_HOST, "kind"),
+            registry=registry,
+        )
         self.resyncs = Counter(
             "dqm_grabber_resyncs", "Times that a host's history had been rewritten.", _HOST, registry=registry
         )
@@ -73,6 +79,11 @@ class GrabberMetrics:
         if isinstance(error, UpstreamError):
             kind = getattr(error, "kind", type(error).__name__.removeprefix("Upstream"))
             self.errors.labels(cluster, host_id, kind.lower()).inc()
+
+    def count_odd(self, cluster: str, host_id: str, kind: str, n: int) -> None:
+        """Something that was put up with, such as a bad field, which costs itself only."""
+        if n:
+            self.oddities.labels(cluster, host_id, kind).inc(n)
 
     def text(self) -> bytes:
         """The text to scrape."""

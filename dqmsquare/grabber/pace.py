@@ -11,6 +11,7 @@ from dqmsquare.errors import MirrorError, UpstreamRefused, UpstreamUnavailable, 
 _logger = logging.getLogger(__name__)
 _FIRST_WAIT_SECONDS = 1.0
 _JITTER = 0.2
+_PATIENCE_POLLS = 1.5  # by then the other hosts were polled too
 _REPEAT_SECONDS = 600.0  # a failure that lasts is logged again this often
 
 Clock = Callable[[], float]
@@ -29,19 +30,28 @@ class Outage:
         self._clock = clock
         self._lock = threading.Lock()
         self._since: float | None = None
+        self._answered_at: float | None = None
         self._next_probe = 0.0
 
-    def begin(self, error: MirrorError) -> None:
-        """To be called when DQM² as a whole cannot be reached."""
+    def covers(self, error: MirrorError, failing_since: float, patience_seconds: float) -> bool:
+        """Whether a host that cannot be reached fails like all others; False where others are answered meanwhile.
+
+        For `patience_seconds`, in which the others would be polled, it is not known yet, and nothing is logged.
+        """
         with self._lock:
-            if self._since is None:
-                self._since = self._clock()
-                self._next_probe = self._since + self._probe_seconds
+            now, answered_at = self._clock(), self._answered_at
+            if answered_at is not None and answered_at > failing_since + patience_seconds:
+                return False
+            if self._since is None and (answered_at is None or now - answered_at >= patience_seconds):
+                self._since = now
+                self._next_probe = now + self._probe_seconds
                 _logger.warning("DQM² cannot be reached: %s", self.words(error))
+            return True
 
     def end(self) -> None:
         """To be called when it answers."""
         with self._lock:
+            self._answered_at = self._clock()
             if self._since is not None:
                 _logger.info("DQM² can be reached again after %.1f s", self._clock() - self._since)
                 self._since = None
@@ -112,13 +122,15 @@ class Pace:
         now = self._clock()
         if self._failing_since is None:
             self._failing_since = now
-        if isinstance(error, UpstreamUnreachable):
-            self._outage.begin(error)
-        elif self._logged_at is None or now - self._logged_at >= _REPEAT_SECONDS:
+        is_covered = isinstance(error, UpstreamUnreachable) and self._is_covered(error, self._failing_since)
+        if not is_covered and (self._logged_at is None or now - self._logged_at >= _REPEAT_SECONDS):
             self._logged_at = now
             _logger.warning("%s fails: %s", self._name, self._outage.words(error))
         self._due = now + self._wait_seconds(error)
         self._n_failures += 1
+
+    def _is_covered(self, error: MirrorError, failing_since: float) -> bool:
+        return self._outage.covers(error, failing_since, _PATIENCE_POLLS * self._interval_seconds)
 
     def _wait_seconds(self, error: MirrorError) -> float:
         if isinstance(error, UpstreamUnavailable) and error.retry_after_seconds is not None:

@@ -6,14 +6,15 @@ threads, pacing and backoff are the worker's.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dqmsquare.errors import UpstreamError, UpstreamRefused
-from dqmsquare.grabber.history import BATCH_DOCUMENTS, History
+from dqmsquare.grabber.history import History
 from dqmsquare.grabber.listing import ListedHeader, Listing
 from dqmsquare.grabber.live import LiveAnswer, poll
-from dqmsquare.grabber.reading import DocumentReader
+from dqmsquare.grabber.prefetch import Group, Prefetch
+from dqmsquare.grabber.reading import FIRST_GROUP, DocumentReader, Fetched
 from dqmsquare.grabber.upstream import HostFeed
 from dqmsquare.identity import PublicIds
 from dqmsquare.storage.host_record import HostRecord
@@ -84,11 +85,11 @@ class Replication:
                     headers.add(header)
         if not headers:
             return
-        n_taken = min(len(headers), BATCH_DOCUMENTS)
+        n_taken = min(len(headers), FIRST_GROUP)
         taken = [headers[position] for position in range(len(headers) - n_taken, len(headers))]
         everything = start == 0 and n_taken == len(headers)
         _logger.info("host %s: first start at revision %d", self._record.host_id, taken[-1].rev)
-        self._store(taken, {"tail_rev": 0 if everything else taken[0].rev} | self._head(taken[-1]))
+        self._store(self._fetch(taken), {"tail_rev": 0 if everything else taken[0].rev} | self._head(taken[-1]))
 
     def _follow(self) -> None:
         answer = poll(self._feed, self._ids, self._record.cursor)
@@ -117,15 +118,22 @@ class Replication:
 
     def _store_new(self, headers: Listing) -> None:
         first = headers.position_of((self._record.cursor.head_rev or 0) + 1)
-        for start in range(first, len(headers), BATCH_DOCUMENTS):
-            end = min(start + BATCH_DOCUMENTS, len(headers))
-            self._n_waiting = len(headers) - start
-            group = [headers[position] for position in range(start, end)]
-            self._store(group, self._head(group[-1]))
+        self._n_waiting = len(headers) - first
+        for group, fetched in Prefetch(f"news of {self._record.host_id}", self._groups(headers, first), self._fetch):
+            self._n_waiting -= len(group)
+            self._store(fetched, self._head(group[-1]))
         self._n_waiting = 0
 
-    def _store(self, headers: Sequence[ListedHeader], moved: dict[str, Any]) -> None:
-        fetched = self._reader.fetch([header for header in headers if header.is_kept])
+    def _groups(self, headers: Listing, first: int) -> Iterator[Group]:
+        while first < len(headers):
+            end = min(first + self._reader.group_size, len(headers))
+            yield [headers[position] for position in range(first, end)]
+            first = end
+
+    def _fetch(self, headers: Sequence[ListedHeader]) -> Fetched:
+        return self._reader.fetch([header for header in headers if header.is_kept])
+
+    def _store(self, fetched: Fetched, moved: dict[str, Any]) -> None:
         if fetched.n_missing:
             moved = {**moved, "relist": True}
         stored = self._record.store(fetched.documents, fetched.refused, **moved)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from dqmsquare import sd_notify
@@ -17,6 +18,7 @@ from dqmsquare.grabber.certificate_check import CertificateCheck
 from dqmsquare.grabber.cluster_watch import ClusterWatch
 from dqmsquare.grabber.history import History
 from dqmsquare.grabber.keeper import LeaseKeeper
+from dqmsquare.grabber.memory import keep_memory_small
 from dqmsquare.grabber.metrics import CountedRecord, GrabberMetrics
 from dqmsquare.grabber.pace import Outage, Pace
 from dqmsquare.grabber.reading import DocumentReader
@@ -86,12 +88,11 @@ class ClusterGrabber:
             thread.start()
 
     def is_alive(self) -> bool:
-        """Whether every worker gave a sign of life within two minutes; also where the database is waited for."""
-        now = time.monotonic()
-        return all(
-            not worker.ident or now - max(worker.beat_at, record.stored_at) < _SILENT_SECONDS
-            for worker, record in zip(self.workers, self._records, strict=True)
-        )
+        """Whether every thread gave a sign of life within two minutes; also where the database is waited for."""
+        now, stored_at = time.monotonic(), {record.host_id: record.stored_at for record in self._records}
+        beats = [(worker, max(worker.beat_at, stored_at[worker.record.host_id])) for worker in self.workers]
+        others = [(thread, thread.beat_at) for thread in (self._keeper, self._watch, self._alarms.watch)]
+        return all(not thread.ident or now - beat_at < _SILENT_SECONDS for thread, beat_at in [*beats, *others])
 
     def is_ready(self) -> bool:
         """Whether the database is reached: then the hosts are grabbed, or could be taken over at once."""
@@ -107,13 +108,15 @@ class ClusterGrabber:
     def _worker(self, name: str, *, full_check: bool) -> HostWorker:
         host_id, config = self._ids.host(name), self._config
         label = f"{host_label(name)} ({host_id})"
+        count_error = partial(self._metrics.count_error, self.cluster, host_id)
+        count_odd = partial(self._metrics.count_odd, self.cluster, host_id)
         pace = Pace(
             f"host {label}",
             config.grabber_sleep_time_info,
             config,
             self._outage,
             time.monotonic,
-            lambda error: self._metrics.count_error(self.cluster, host_id, error),
+            count_error,
         )
         record = CountedRecord(
             self._database,
@@ -126,12 +129,12 @@ class ClusterGrabber:
         self._records.append(record)
 
         def new_feed() -> HostFeed:
-            return HostFeed(Dqm2Session(config), config, name, host_id)
+            return HostFeed(Dqm2Session(config), config, name, host_id, count_odd)
 
         session = Dqm2Session(config)
-        feed = HostFeed(session, config, name, host_id)
-        reader = DocumentReader(feed, self._ids, self._scrubber, lambda: datetime.now(UTC))
-        history = History(record, reader, new_feed, self._ids, config)
+        feed = HostFeed(session, config, name, host_id, count_odd)
+        reader = DocumentReader(feed, self._ids, self._scrubber, lambda: datetime.now(UTC), count_odd)
+        history = History(record, reader, new_feed, self._ids, config, on_failure=count_error)
         if full_check:
             history.ask_for_comparison()
         replication = Replication(feed, record, reader, history, self._ids)
@@ -164,6 +167,7 @@ def run_grabber(clusters: Sequence[str], config: Config, *, full_check: bool = F
     A database that is away is waited for. Raises SchemaMismatch or KeyMismatch where tables or key are not ours,
     StoreUnavailable where the embedded database does not start.
     """
+    keep_memory_small()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -253,7 +257,9 @@ def _watch_over(
 ) -> int:
     while not stopping.wait(_CHECK_SECONDS):
         dead = [t.name for g in grabbers for t in g.threads if not t.is_alive()]
-        failing = [w.name for g in grabbers for w in g.workers if w.crashed_too_often]
+        # A message that cannot be sent is no reason to stop grabbing.
+        watched = [t for g in grabbers for t in g.threads if not isinstance(t, AlarmSender)]
+        failing = [thread.name for thread in watched if thread.crashes.too_many]
         if dead or failing:
             _logger.critical("giving up, to be started afresh: %s", ", ".join(sorted({*dead, *failing})))
             return EXIT_GIVEN_UP

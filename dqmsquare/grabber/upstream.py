@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,7 @@ class DocumentAnswer:
     n_extra: int = 0  # not asked for, or not a document
     n_duplicate: int = 0  # of these the newest revision is kept
     n_replaced: int = 0  # faults of UTF-8
+    n_bytes: int = field(default=0, compare=False)  # of the answers, decompressed
     unreadable: dict[str, str] = field(default_factory=dict)  # the kind of fault by `_id`: belongs into quarantine
 
 
@@ -57,6 +58,7 @@ class HeaderAnswer:
         self._pause_seconds = pause_seconds
         self._waiting_since = time.monotonic()
         self._complete = False
+        self.repair = Utf8Repair()
 
     @property
     def complete(self) -> bool:
@@ -66,7 +68,7 @@ class HeaderAnswer:
     def __iter__(self) -> Iterator[HeaderMessage]:
         n_headers = 0
         last: HeaderMessage | None = None
-        for text in split_messages(self._chunks(), cap_bytes=MESSAGE_MAX_BYTES, repair=Utf8Repair()):
+        for text in split_messages(self._chunks(), cap_bytes=MESSAGE_MAX_BYTES, repair=self.repair):
             last = read_header_message(text)
             n_headers += len(last.headers) + len(last.refused)
             yield last
@@ -83,11 +85,20 @@ class HeaderAnswer:
 class HostFeed:
     """Asks one host, through the proxy, or directly if it is the one that the proxy stands on.
 
-    Every UpstreamError from here has `host_id`, the public id, as its `host`.
+    Every UpstreamError from here has `host_id`, the public id, as its `host`. `on_odd` is told what was put up with in
+    answers: "extra" and "duplicate" documents, "utf8" for bytes that are none, and how many.
     """
 
-    def __init__(self, session: Dqm2Session, config: Config, host_name: str, host_id: str) -> None:
+    def __init__(
+        self,
+        session: Dqm2Session,
+        config: Config,
+        host_name: str,
+        host_id: str,
+        on_odd: Callable[[str, int], None] = lambda *_: None,
+    ) -> None:
         self._session = session
+        self._on_odd = on_odd
         self.host_id = host_id
         self._deadline_seconds = config.upstream_deadline_seconds
         is_proxy = short_host_name(host_name) == short_host_name(config.server_fff_machine)
@@ -116,7 +127,11 @@ class HostFeed:
                 repeatable=True,
             ) as body,
         ):
-            yield HeaderAnswer(body, pause_seconds)
+            answer = HeaderAnswer(body, pause_seconds)
+            try:
+                yield answer
+            finally:
+                self._on_odd("utf8", answer.repair.n_replaced)
 
     def newest(self, known_rev: int | None = None) -> Newest | None:
         """Revision and count by the first message alone; None if there is no header from `known_rev` on."""
@@ -135,6 +150,8 @@ class HostFeed:
         with self._naming_host():
             for start in range(0, len(ids), IDS_MAX):
                 self._collect(answer, ids[start : start + IDS_MAX])
+        for kind, n in (("extra", answer.n_extra), ("duplicate", answer.n_duplicate), ("utf8", answer.n_replaced)):
+            self._on_odd(kind, n)
         return answer
 
     def _collect(self, answer: DocumentAnswer, ids: Sequence[str]) -> None:
@@ -167,7 +184,10 @@ class HostFeed:
             repeatable=True,
         ) as body:
             whole = b"".join(body)
-        for text in whole_messages(whole, cap_bytes=DOCUMENTS_MAX_BYTES, repair=repair):
+        answer.n_bytes += len(whole)
+        messages = whole_messages(whole, cap_bytes=DOCUMENTS_MAX_BYTES, repair=repair)
+        del whole  # one copy less of some MB
+        for text in messages:
             documents += read_document_message(text)
         answer.n_replaced += repair.n_replaced
         return documents

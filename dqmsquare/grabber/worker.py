@@ -3,22 +3,20 @@
 import logging
 import threading
 import time
-from collections import deque
 
 from dqmsquare.dqm2_http import Dqm2Session
 from dqmsquare.errors import LeaseLost, StoreUnavailable, UpstreamError
+from dqmsquare.grabber.crashes import Crashes
 from dqmsquare.grabber.pace import Pace
 from dqmsquare.grabber.replication import Replication
 from dqmsquare.storage.host_record import HostRecord
 
 _logger = logging.getLogger(__name__)
-_MAX_CRASHES = 5
-_CRASH_WINDOW_SECONDS = 600.0
 _STANDBY_POLL_SECONDS = 1.0
 
 
 class HostWorker(threading.Thread):
-    """Runs one host's replication until `stop`. `crashed_too_often` asks for the whole process to be given up."""
+    """Runs one host's replication until `stop`. After too many `crashes` the whole process is to be given up."""
 
     def __init__(
         self, name: str, session: Dqm2Session, replication: Replication, record: HostRecord, pace: Pace
@@ -30,14 +28,7 @@ class HostWorker(threading.Thread):
         self._replication = replication
         self._pace = pace
         self._stopping = threading.Event()
-        self._crashes: deque[float] = deque(maxlen=_MAX_CRASHES)
-
-    @property
-    def crashed_too_often(self) -> bool:
-        """Whether the last five unexpected errors lie within ten minutes."""
-        if len(self._crashes) < _MAX_CRASHES:
-            return False
-        return time.monotonic() - self._crashes[0] < _CRASH_WINDOW_SECONDS
+        self.crashes = Crashes()
 
     def stop(self) -> None:
         """Ends the thread after the batch it is at."""
@@ -59,6 +50,15 @@ class HostWorker(threading.Thread):
 
     def _guarded_cycle(self) -> None:
         try:
+            self._try_cycle()
+        except Exception as error:
+            _logger.exception("%s: unexpected error", self.name)
+            self.crashes.note()  # the pace waits longer each time
+            self.record.release()
+            self._pace.failed(StoreUnavailable(f"unexpected {type(error).__name__}"))
+
+    def _try_cycle(self) -> None:
+        try:
             self._cycle()
         except UpstreamError as error:
             self._pace.failed(error)
@@ -66,11 +66,6 @@ class HostWorker(threading.Thread):
         except (StoreUnavailable, LeaseLost) as error:
             self.record.release()
             self._pace.failed(error)
-        except Exception as error:
-            _logger.exception("%s: unexpected error", self.name)
-            self._crashes.append(time.monotonic())
-            self.record.release()
-            self._pace.failed(StoreUnavailable(f"unexpected {type(error).__name__}"))
 
     def _cycle(self) -> None:
         ours = self._replication.cycle()

@@ -43,7 +43,7 @@ def resident_megabytes(pid: int) -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[0]) / 1024
 
 
-def test_a_killed_grabber_loses_nothing_and_stays_small(place: TestPlace, tmp_path: Path):
+def test_f31_a_killed_grabber_loses_nothing_and_stays_small(place: TestPlace, tmp_path: Path):
     with (
         Simulator(production_hosts=FEW_HOSTS, history_runs=60) as simulator,
         mirror_on(place, simulator, tmp_path) as mirror,
@@ -66,7 +66,7 @@ def test_a_killed_grabber_loses_nothing_and_stays_small(place: TestPlace, tmp_pa
         assert resident_megabytes(second.pid) < 200
 
 
-def test_the_second_of_two_grabbers_takes_over(place: TestPlace, tmp_path: Path):
+def test_f33_the_second_of_two_grabbers_takes_over(place: TestPlace, tmp_path: Path):
     with Simulator(production_hosts=FEW_HOSTS) as simulator, mirror_on(place, simulator, tmp_path) as mirror:
         first = mirror.start("grabber.py", "production")
         wait_for(lambda: place.rows("SELECT 1 FROM mirror.cursors WHERE term = 1"), "the first has the hosts")
@@ -83,7 +83,7 @@ def test_the_second_of_two_grabbers_takes_over(place: TestPlace, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_within_ten_seconds_though_upstream_hangs(
+def test_f32_a_signal_ends_it_within_ten_seconds_though_upstream_hangs(
     place: TestPlace, tmp_path: Path, number: signal.Signals
 ):
     with (
@@ -122,7 +122,7 @@ def _dead_upstream(port: int) -> Iterator[list[float]]:
         thread.join()
 
 
-def test_a_dead_upstream_is_left_in_peace_and_logged_once(place: TestPlace, tmp_path: Path):
+def test_f1_a_dead_upstream_is_left_in_peace_and_logged_once(place: TestPlace, tmp_path: Path):
     simulator = Simulator(production_hosts=FEW_HOSTS, play=True, speed=5)
     port = int(simulator.url.rsplit(":", 1)[1])
     simulator.start()
@@ -157,7 +157,7 @@ def _tls_mirror(place: TestPlace, tmp_path: Path, simulator: Simulator, authorit
     )
 
 
-def test_over_tls_only_the_right_certificate_gets_documents(place: TestPlace, tmp_path: Path):
+def test_f7_over_tls_only_the_right_certificate_gets_documents(place: TestPlace, tmp_path: Path):
     authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
     at = authority.issue("server", hosts=["127.0.0.1"])
     tls = Tls(at.certificate, at.key, authority.bundle)
@@ -187,10 +187,17 @@ def test_wrong_settings_end_it_with_status_2_and_every_problem(place: TestPlace,
         assert "GRABBER_SLEEP_TIME_INFO" in mirror.output()
 
 
-def test_a_database_that_was_not_upgraded_ends_it_with_status_78(place: TestPlace, tmp_path: Path):
+@pytest.mark.parametrize("version", ["0000", "9999"])
+def test_f40_a_database_of_another_version_ends_it_with_status_78(place: TestPlace, tmp_path: Path, version: str):
     with Simulator() as simulator, mirror_on(place, simulator, tmp_path) as mirror:
-        place.rows("UPDATE mirror.schema_version SET version_num = '0000'")
+        place.rows(f"UPDATE mirror.schema_version SET version_num = '{version}'")
         assert mirror.start("grabber.py", "production").wait(20) == 78
-        assert "run `python db.py upgrade`" in mirror.output()
+        [line] = mirror.output().splitlines()
+        assert f"has tables of version {version}" in line
+        assert "run `python db.py upgrade`" in line
+
+
+def test_another_key_ends_it_with_status_78(place: TestPlace, tmp_path: Path):
+    with Simulator() as simulator, mirror_on(place, simulator, tmp_path) as mirror:
         other_key = mirror.start("grabber.py", "playback", PUBLIC_ID_KEY="another-key-of-32-bytes-or-more-too")
         assert other_key.wait(20) == 78

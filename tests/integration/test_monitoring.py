@@ -18,6 +18,7 @@ import yaml
 from dqmsquare.identity import PublicIds
 from dqmsquare.simulator import Simulator
 from tests.certs.authority import Authority
+from tests.faults.wire import raw_disk
 from tests.postgres import KEY, TestPlace
 from tests.programs import Mirror, free_port, mirror_on, wait_for
 
@@ -131,7 +132,7 @@ def test_a_host_that_fails_is_counted_by_what_was_wrong(mirror: Mirror) -> None:
     wait_for(lambda: (value(ask(port, "/metrics")[1], "dqm_grabber_backoff_seconds") or 0) > 0, "it waits")
 
 
-def test_a_database_that_is_away_is_waited_for_and_nobody_is_started_again_for_it(mirror: Mirror) -> None:
+def test_f35_a_database_that_is_away_is_waited_for_and_nobody_is_started_again_for_it(mirror: Mirror) -> None:
     place, names = mirror.place, [mirror.place.config.database_name(name) for name in ("production", "playback")]
 
     def reachable(allowed: str) -> None:
@@ -164,7 +165,7 @@ def test_a_database_that_is_away_is_waited_for_and_nobody_is_started_again_for_i
     assert mirror.output().count("waiting for the database") == 2
 
 
-def test_a_signal_ends_a_grabber_that_waits_for_its_database(mirror: Mirror) -> None:
+def test_f32_a_signal_ends_a_grabber_that_waits_for_its_database(mirror: Mirror) -> None:
     process = mirror.start("grabber.py", POSTGRES_HOST="127.0.0.1", POSTGRES_PORT=str(free_port()))
     wait_for(lambda: "waiting for the database" in mirror.output(), "it waits")
 
@@ -203,6 +204,7 @@ def test_what_alerts_and_dashboard_ask_for_can_be_scraped(mirror: Mirror) -> Non
     wait_for(lambda: value(ask(grabber, "/metrics")[1], "dqm_grabber_docs_total", result="stored"), "it stores")
 
     with urllib.request.urlopen(mirror.url("/api/v1/clusters/production/events"), timeout=10):
+        mirror.simulator.upload(HOSTS[1], raw_disk(1, 1, HOSTS[1]))
         wait_for(lambda: value(ask(port, "/metrics")[1], "dqmsquare_events_total"), "an event is counted")
         streams = ask(port, "/metrics")[1]
     assert value(streams, "dqmsquare_streams", cluster="production") == 1

@@ -27,7 +27,7 @@ def config_with(folder: Path, days: int) -> Config:
     ("days", "said"),
     [(30, []), (20, ["the grid certificate expires in 20 days: renew it"])],
 )
-def test_what_is_soon_is_said(days: int, said: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_f42_what_is_soon_is_said(days: int, said: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     check = CertificateCheck(config_with(tmp_path, days), lambda: 0.0, lambda: NOW)
 
     with caplog.at_level(logging.WARNING):
@@ -36,7 +36,7 @@ def test_what_is_soon_is_said(days: int, said: list[str], tmp_path: Path, caplog
     assert [record.getMessage() for record in caplog.records] == said
 
 
-def test_it_looks_once_an_hour(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_f42_it_looks_once_an_hour(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clock = [0.0]
     check = CertificateCheck(config_with(tmp_path, 5), lambda: clock[0], lambda: NOW)
 
@@ -46,7 +46,7 @@ def test_it_looks_once_an_hour(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert len(caplog.records) == 2
 
 
-def test_an_expired_one_is_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_f42_an_expired_one_is_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     CertificateCheck(config_with(tmp_path, 5), lambda: 0.0, lambda: NOW + timedelta(days=9))()
 
     assert "expired on" in caplog.records[0].getMessage()

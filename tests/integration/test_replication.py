@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dqmsquare.errors import UpstreamError
-from dqmsquare.grabber.history import BATCH_DOCUMENTS, History
-from dqmsquare.grabber.reading import DocumentReader
+from dqmsquare.grabber.history import History
+from dqmsquare.grabber.reading import FIRST_GROUP, DocumentReader
 from dqmsquare.grabber.replication import Replication
 from dqmsquare.identity import PublicIds
 from dqmsquare.scrub import Scrubber
@@ -113,13 +113,22 @@ def rig(place: TestPlace):
 def test_a_first_start_shows_the_newest_first_and_fills_in_the_rest(rig: Rig):
     rig.upload(*range(1000))
     rig.cycle(n_fills=0)
-    newest = {IDS.document(f"dqm-diskspace-{HOST}-app{number}") for number in range(1000 - BATCH_DOCUMENTS, 1000)}
+    newest = {IDS.document(f"dqm-diskspace-{HOST}-app{number}") for number in range(1000 - FIRST_GROUP, 1000)}
     assert set(rig.mirrored()) == newest
-    assert rig.record.cursor.tail_rev == 1000 - BATCH_DOCUMENTS + 1
+    assert rig.record.cursor.tail_rev == 1000 - FIRST_GROUP + 1
     rig.settle()
     rig.assert_same()
     assert (rig.record.cursor.tail_rev, rig.record.cursor.head_rev) == (0, 1000)
     assert rig.feed.n_listings == 1
+
+
+def test_a_host_whose_news_are_all_stored_is_not_said_to_be_behind(rig: Rig):
+    rig.upload(1)
+    rig.settle()
+    rig.upload(2, 3)
+    rig.record._recorded_at = None  # a second has passed since it was last written down
+    rig.cycle()
+    assert rig.place.rows("SELECT n_behind FROM mirror.cursors") == [(0,)]
 
 
 def test_history_goes_on_where_it_stopped(rig: Rig):
@@ -157,7 +166,7 @@ def test_an_empty_host_is_no_new_epoch(rig: Rig):
     assert rig.record.cursor.epoch == 1
 
 
-def test_a_database_that_was_made_anew_is_a_new_epoch_once_confirmed(rig: Rig):
+def test_f16_a_database_that_was_made_anew_is_a_new_epoch_once_confirmed(rig: Rig):
     rig.upload(*range(50))
     rig.settle()
     rig.store.reset()
@@ -171,7 +180,7 @@ def test_a_database_that_was_made_anew_is_a_new_epoch_once_confirmed(rig: Rig):
     assert len(rig.mirrored()) == 50, "what only the former epoch had stays"
 
 
-def test_a_reset_that_has_grown_past_the_cursor_is_a_new_epoch(rig: Rig):
+def test_f17_a_reset_that_has_grown_past_the_cursor_is_a_new_epoch(rig: Rig):
     rig.upload(*range(20))
     rig.settle()
     rig.store.reset()
@@ -181,7 +190,7 @@ def test_a_reset_that_has_grown_past_the_cursor_is_a_new_epoch(rig: Rig):
     assert rig.record.cursor.epoch == 2
 
 
-def test_a_revision_that_was_given_out_again_is_noticed(rig: Rig):
+def test_f18_a_revision_that_was_given_out_again_is_noticed(rig: Rig):
     rig.upload(*range(20))
     rig.settle()
     rig.store.drop(rig.store.newest_ids(1))
@@ -191,7 +200,7 @@ def test_a_revision_that_was_given_out_again_is_noticed(rig: Rig):
     assert rig.record.cursor.epoch == 2
 
 
-def test_a_head_that_was_dropped_is_noticed_though_newer_ones_follow(rig: Rig):
+def test_f18_a_head_that_was_dropped_is_noticed_though_newer_ones_follow(rig: Rig):
     rig.upload(*range(20))
     rig.settle()
     gone = rig.store.newest_ids(1)
@@ -202,7 +211,7 @@ def test_a_head_that_was_dropped_is_noticed_though_newer_ones_follow(rig: Rig):
     assert rig.record.cursor.epoch == 2
 
 
-def test_the_same_history_under_another_sequence_number_is_no_new_epoch(rig: Rig):
+def test_f17_the_same_history_under_another_sequence_number_is_no_new_epoch(rig: Rig):
     rig.upload(*range(20))
     rig.settle()
     rig.upload(19)
@@ -211,7 +220,7 @@ def test_the_same_history_under_another_sequence_number_is_no_new_epoch(rig: Rig
     rig.assert_same()
 
 
-def test_a_document_stored_below_the_cursor_is_found_by_the_full_comparison(rig: Rig):
+def test_f19_a_document_stored_below_the_cursor_is_found_by_the_full_comparison(rig: Rig):
     rig.upload(*range(1, 21))
     rig.settle()
     rig.counter += 1
@@ -222,7 +231,7 @@ def test_a_document_stored_below_the_cursor_is_found_by_the_full_comparison(rig:
     rig.assert_same()
 
 
-def test_the_comparison_notices_a_history_that_went_back(rig: Rig):
+def test_f19_the_comparison_notices_a_history_that_went_back(rig: Rig):
     rig.upload(*range(1, 21))
     rig.settle()
     # A backup put back: document 7 is older than the mirror's, while the head stands where it stood.
@@ -234,7 +243,7 @@ def test_the_comparison_notices_a_history_that_went_back(rig: Rig):
     rig.assert_same()
 
 
-def test_a_document_that_is_not_given_goes_to_quarantine_and_is_fetched_by_a_comparison(rig: Rig):
+def test_f14_a_document_that_is_not_given_goes_to_quarantine_and_is_fetched_by_a_comparison(rig: Rig):
     rig.upload(*range(5))
     rig.settle()
     rig.upload(5, 6)
@@ -250,7 +259,7 @@ def test_a_document_that_is_not_given_goes_to_quarantine_and_is_fetched_by_a_com
     assert not rig.record.cursor.relist
 
 
-def test_what_came_before_a_cut_is_used(rig: Rig):
+def test_f12_what_came_before_a_cut_is_used(rig: Rig):
     rig.upload(1)
     rig.settle()
     rig.upload(*range(2, 42))

@@ -14,7 +14,7 @@ from dqmsquare.server import serve
 from tests.unit.server.server_fakes import settings
 
 
-def test_a_folder_that_cannot_be_written_ends_the_process_with_a_sentence(tmp_path, capsys):
+def test_f41_a_folder_that_cannot_be_written_ends_the_process_with_a_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit) as ended:
         serve.prepare_monitoring(tmp_path / "file")
@@ -41,7 +41,7 @@ class _Clock:
 
 def test_a_process_is_alive_for_thirty_seconds_after_its_beat(heartbeats, tmp_path):
     heartbeats.beat(is_ready=True)
-    now = time.time()
+    now = time.monotonic()
     later = [Heartbeats(tmp_path / "heartbeats", _Clock(now + age)).all_alive() for age in (0, 29, 31)]
     assert later == [True, True, False]
 
@@ -121,7 +121,7 @@ def test_lines_go_to_the_file_and_to_standard_output(tmp_path, capfd):
 
 
 @pytest.mark.usefixtures("logging_restored")
-def test_a_folder_that_cannot_be_written_leaves_standard_output(tmp_path, capfd):
+def test_f41_a_folder_that_cannot_be_written_leaves_standard_output(tmp_path, capfd):
     (tmp_path / "file").write_text("")
     stop = logs.start_logging(settings(LOG_DIR=str(tmp_path / "file" / "log")), "server")
     logging.getLogger("dqmsquare.x").info("hello")
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_leaves_standard_output(tmp_path, capfd)
 
 
 @pytest.mark.usefixtures("logging_restored")
-def test_a_full_disk_does_not_stop_the_lines_on_standard_output(tmp_path, capfd, monkeypatch):
+def test_f41_a_full_disk_does_not_stop_the_lines_on_standard_output(tmp_path, capfd, monkeypatch):
     (tmp_path / "server.log").symlink_to("/dev/full")
     stop = logs.start_logging(settings(LOG_DIR=str(tmp_path)), "server")
     for number in range(3):

@@ -27,11 +27,11 @@ def test_a_record_is_a_line_in_utc():
         ("é µ 中", "é µ 中"),
     ],
 )
-def test_control_characters_are_escaped(sent, written):
+def test_security_f2_control_characters_are_escaped(sent, written):
     assert line("%s", sent).endswith(f": {written}")
 
 
-def test_the_lines_of_a_traceback_cannot_be_taken_for_records():
+def test_security_f2_the_lines_of_a_traceback_cannot_be_taken_for_records():
     forged = ValueError("one\n2026-05-01T12:00:00Z ERROR forged: \x1b[2Jtwo")
     text = line("failed", exc_info=(ValueError, forged, None))
     first, *more = text.split("\n")
@@ -40,7 +40,7 @@ def test_the_lines_of_a_traceback_cannot_be_taken_for_records():
     assert more[-1] == "    | 2026-05-01T12:00:00Z ERROR forged: \\x1b[2Jtwo"
 
 
-def test_lines_that_come_too_fast_are_dropped_and_counted_never_waited_for():
+def test_f41_lines_that_come_too_fast_are_dropped_and_counted_never_waited_for():
     records: queue.Queue[logging.LogRecord] = queue.Queue(2)
     entrance = _Entrance(records)
     entrance.setFormatter(OneLine())
@@ -53,7 +53,7 @@ def test_lines_that_come_too_fast_are_dropped_and_counted_never_waited_for():
     assert records.get_nowait().getMessage().endswith("x: 5")
 
 
-def test_a_line_that_cannot_be_formatted_does_not_raise():
+def test_f41_a_line_that_cannot_be_formatted_does_not_raise():
     entrance = _Entrance(queue.Queue(2))
     entrance.setFormatter(OneLine())
     entrance.handle(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None))

@@ -47,7 +47,7 @@ def test_an_overrun_is_not_caught_up_with_a_burst(config: Config, clock: Clock):
     assert pace.seconds_left() == pytest.approx(1.0)
 
 
-def test_a_failing_host_is_asked_ever_more_rarely_up_to_the_setting(config: Config, clock: Clock):
+def test_f1_a_failing_host_is_asked_ever_more_rarely_up_to_the_setting(config: Config, clock: Clock):
     pace = _pace(config, clock)
     waits = []
     for _ in range(7):
@@ -58,7 +58,7 @@ def test_a_failing_host_is_asked_ever_more_rarely_up_to_the_setting(config: Conf
         assert wait == pytest.approx(expected, rel=0.2001)
 
 
-def test_what_the_answer_asks_for_is_obeyed(config: Config, clock: Clock):
+def test_f6_f7_what_the_answer_asks_for_is_obeyed(config: Config, clock: Clock):
     pace = _pace(config, clock)
     pace.failed(UpstreamUnavailable("busy", retry_after_seconds=90))
     assert pace.seconds_left() == 90
@@ -66,7 +66,7 @@ def test_what_the_answer_asks_for_is_obeyed(config: Config, clock: Clock):
     assert pace.seconds_left() == config.auth_retry_seconds
 
 
-def test_a_host_that_fails_and_recovers_is_logged_once_each(
+def test_f1_a_host_that_fails_and_recovers_is_logged_once_each(
     config: Config, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
@@ -79,7 +79,7 @@ def test_a_host_that_fails_and_recovers_is_logged_once_each(
     assert caplog.messages == ["host fu..01 fails: late", "host fu..01 is back after 50.0 s"]
 
 
-def test_a_failure_that_lasts_is_logged_again_after_ten_minutes(
+def test_f1_a_failure_that_lasts_is_logged_again_after_ten_minutes(
     config: Config, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     pace = _pace(config, clock)
@@ -89,7 +89,7 @@ def test_a_failure_that_lasts_is_logged_again_after_ten_minutes(
     assert len(caplog.messages) == 3
 
 
-def test_all_of_dqm2_away_is_logged_once_and_probed_by_one_host_at_a_time(
+def test_f1_all_of_dqm2_away_is_logged_once_and_probed_by_one_host_at_a_time(
     config: Config, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)

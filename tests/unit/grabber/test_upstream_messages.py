@@ -27,7 +27,7 @@ def test_it_does_not_matter_where_an_answer_is_cut_into_chunks(positions):
 
 
 @given(st.binary(max_size=60), st.integers(0, 60))
-def test_repaired_bytes_are_what_python_makes_of_them_and_each_fault_counts(broken, position):
+def test_f26_repaired_bytes_are_what_python_makes_of_them_and_each_fault_counts(broken, position):
     whole = broken + b"."  # so that nothing is left waiting for its end
     repair = Utf8Repair()
     repaired = b"".join(repair.repaired(chunk) for chunk in cut_at(whole, [min(position, len(whole))]))
