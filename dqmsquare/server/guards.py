@@ -39,12 +39,12 @@ class Bodies:
 def below_prefix(environ: Environ, prefix: str) -> None:
     """Takes the prefix off the path; a path outside it raises a 404."""
     path = environ.get("PATH_INFO", "")
-    if not _is_text(path):
-        raise problem(404, "There is no such page.")
     if path != prefix and not path.startswith(f"{prefix}/"):
         raise problem(404, "There is no such page.")
     environ["SCRIPT_NAME"] = prefix
     environ["PATH_INFO"] = path[len(prefix) :] or "/"
+    if not _is_text(path):
+        raise problem(404, "There is no such page.")
 
 
 def _is_text(path: str) -> bool:

@@ -2,12 +2,16 @@
 
 import logging
 import secrets
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any
 
 import orjson
 
 from dqmsquare.server.responses import Problem
+
+PROBLEM_JSON = "application/problem+json"
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +38,17 @@ _PAGE = """<!doctype html>
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemDetails:
+    """What went wrong, as RFC 9457 has it."""
+
+    type: Annotated[str, "about:blank: the status says what kind of problem it is."]
+    title: Annotated[str, "The status in words."]
+    status: int
+    detail: Annotated[str, "What went wrong, in a sentence."]
+    instance: Annotated[str, "This very occurrence, for whoever is asked about it.", {"pattern": "^urn:"}]
+
+
 def problem_of(error: Any) -> Problem:
     """Bottle's own errors name paths and exceptions: only their status is kept."""
     if isinstance(error, Problem):
@@ -58,7 +73,7 @@ def render_problem(found: Problem, environ: dict[str, Any], *, home: str, styles
     if path == "/api":
         return "text/plain; charset=utf-8", found.text.encode()
     if path.startswith("/api/"):
-        return "application/json", orjson.dumps({"error": found.text, "id": error_id})
+        return PROBLEM_JSON, orjson.dumps(_details(found, error_id))
     if "text/html" not in environ.get("HTTP_ACCEPT", ""):
         return "text/plain; charset=utf-8", f"{found.text}\nError {error_id}\n".encode()
     link = f'<link rel="stylesheet" href="{escape(stylesheet)}">' if stylesheet else ""
@@ -66,3 +81,13 @@ def render_problem(found: Problem, environ: dict[str, Any], *, home: str, styles
         status=found.status_line, text=escape(found.text), error_id=error_id, home=escape(home), stylesheet=link
     )
     return "text/html; charset=utf-8", page.encode()
+
+
+def _details(found: Problem, error_id: str) -> ProblemDetails:
+    return ProblemDetails(
+        type="about:blank",
+        title=HTTPStatus(found.status_code).phrase,
+        status=found.status_code,
+        detail=found.text,
+        instance=f"urn:dqmsquare:error:{error_id}",
+    )
