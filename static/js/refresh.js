@@ -19,7 +19,7 @@ function refresh() {
 
 function concerns(root, { run, runs, newest, kind }) {
   const shown = Number(root.dataset.run);
-  if (kind === "alarm") return false;
+  if (kind === "alarm" || "rows" in root.dataset) return false; // timeline/rows.js fetches the one row
   if (!shown || run === shown || runs?.includes(shown)) return true;
   if (run === null && !runs) return true; // a host, or more runs than were named
   return newest !== Number(root.dataset.newest) && root.dataset.newest !== undefined;

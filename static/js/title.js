@@ -10,17 +10,19 @@ function show() {
   if (icon.getAttribute("href") !== wanted) icon.setAttribute("href", wanted);
 }
 
-function titleOf(run, counts) {
+function titleOf(name, counts) {
   const worst = [...BAD, "stuck"].find((state) => counts[state]);
-  return worst ? `(${counts[worst]} ${worst}) Run ${run}` : `Run ${run}`;
+  return worst ? `(${counts[worst]} ${worst}) ${name}` : name;
 }
 
 document.addEventListener("mirror:change", ({ detail: { newest, counts } }) => {
   const page = root();
   const isOfThisPage = page?.dataset.title && ("follows" in page.dataset || Number(page.dataset.run) === newest);
-  if (!isOfThisPage || !counts || !newest || !document.hidden) return;
-  document.title = titleOf(newest, counts);
+  const hasOnlyRows = isOfThisPage && "rows" in page.dataset; // what it fetches does not say how the page is called
+  if (!isOfThisPage || !counts || !newest || !(document.hidden || hasOnlyRows)) return;
+  document.title = titleOf(page.dataset.name ?? `Run ${newest}`, counts);
   mood = BAD.some((state) => counts[state]) ? "bad" : WARN.some((state) => counts[state]) ? "warn" : "ok";
+  if (hasOnlyRows) Object.assign(page.dataset, { title: document.title, mood });
   show();
 });
 document.addEventListener("htmx:after:swap", () => {
