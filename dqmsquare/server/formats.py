@@ -122,6 +122,16 @@ def clock(instant: datetime, now: datetime) -> str:
     return f"{there.day} {there:%b %Y}"
 
 
+def minute(instant: datetime) -> str:
+    """Day and minute in Geneva.
+
+    >>> minute(datetime(2022, 9, 5, 11, 52, 53, tzinfo=UTC))
+    '5 Sep 2022, 13:52'
+    """
+    there = instant.astimezone(GENEVA)
+    return f"{there.day} {there:%b %Y, %H:%M}"
+
+
 def full_time(instant: datetime) -> str:
     """Day and time in Geneva and in UTC, for the hover.
 
@@ -149,6 +159,7 @@ FILTERS = {
     "duration": duration,
     "delay": delay,
     "iso": iso,
+    "minute": minute,
     "full_time": full_time,
     "geneva_time": geneva_time,
 }

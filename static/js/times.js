@@ -18,6 +18,9 @@ function chooseZone() {
 export const clockText = (instant) => formats.time.format(instant);
 
 function textOf(element, instant) {
+  if (element.dataset.clock === "minute") {
+    return `${formats.day.format(instant)}, ${formats.time.format(instant).slice(0, 5)}`;
+  }
   if (element.dataset.age === undefined) {
     const isToday = formats.day.format(instant) === formats.day.format(serverNow());
     return isToday ? formats.time.format(instant) : formats.day.format(instant);
