@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from dqmsquare.identity import PublicIds
 from dqmsquare.simulator import Simulator
-from tests.postgres import KEY, TestPlace
+from tests.acceptance.todays_answers import RUN, assert_answers_as_today
+from tests.postgres import TestPlace
 from tests.programs import Mirror, mirror_on, wait_for
-
-RUN = 358788
 
 
 @pytest.fixture
@@ -42,41 +40,10 @@ def original(shared_data: Path) -> dict[str, Any]:
     return json.loads((shared_data / "original_answers_358788.json").read_text())
 
 
-def _public(document_id: str) -> str:
-    return PublicIds(KEY, "production").document(document_id)
-
-
 def test_the_kept_api_answers_as_today(mirror: Mirror, original: dict[str, Any], shared_data: Path):
-    assert mirror.json("/api?what=get_clients&from=358788&to=358788&db=production") == original["get_clients"]
-
-    neighbours, (run_data, jobs) = mirror.json(f"/api?what=get_run&run={RUN}&db=production")
-    [_, (original_run_data, original_jobs)] = original["get_run"]
-    assert (neighbours, run_data) == ([None, None], original_run_data)
-    # Ages are of the moment; ids say nothing any more; everything else is the same, in the same order.
-    assert [job[:1] + job[2:8] + job[9:] for job in jobs] == [job[:1] + job[2:8] + job[9:] for job in original_jobs]
-    assert [job[8] for job in jobs] == [_public(job[8]) for job in original_jobs]
-    assert all(job[1] > 0 for job in jobs)
-
-    runs = mirror.json("/api?what=get_runs&from=358788&to=358788&bad_only=0&ls=0&db=production")
     recorded = _recorded(shared_data)
-    highest_cmssw_run = max(int(document.get("cmssw_run") or 0) for document in recorded)
-    expected = original["get_runs"][str(RUN)]
-    assert runs == {
-        str(RUN): {"run_data": [highest_cmssw_run, *expected["run_data"][1:]], "clients": expected["clients"]}
-    }
-    assert mirror.json("/api?what=get_runs&from=358789&to=358788&bad_only=1&db=production") == {}
-
-    run, rev, graph_id, timestamp, global_start, streams, label = mirror.json(f"/api?what=get_graph&run={RUN}")
-    [document] = [document for document in recorded if document["type"] == "dqm-files"]
-    assert (run, graph_id, global_start, label) == (RUN, _public(original["get_graph"][2]), 1663240007.721733, "bu..01")
-    assert rev > 0
-    assert timestamp == document["timestamp"]
-    assert streams == {key.split("_")[0]: files for key, files in original["get_graph"][5].items()}
-
-    status = mirror.json("/api?what=get_cluster_status&cluster=production")
-    assert sorted(row[:3] for row in status) == sorted(
-        [row[0].removesuffix(".cms"), *row[1:3]] for row in original["get_cluster_status"]
-    )
+    [files] = [document for document in recorded if document["type"] == "dqm-files"]
+    assert_answers_as_today(mirror, original, recorded, graph_timestamp=files["timestamp"])
 
 
 def test_a_log_is_text_and_an_unknown_one_is_not_found(mirror: Mirror):
