@@ -12,7 +12,8 @@ from dqmsquare.server import formats, views
 from dqmsquare.server.responses import problem
 from dqmsquare.server.site import ClusterSite, Site
 
-SECTIONS = (("Live", "/"), ("Status", "/status"))  # name and path, in the order of the bar
+# Name and path, in the order of the bar.
+SECTIONS = (("Live", "/"), ("Timeline", "/timeline/"), ("Statistics", "/statistics/"), ("Status", "/status"))
 PALETTES = ("classic",)
 HTML = "text/html; charset=utf-8"
 _JOB_ID = re.compile(r"[a-z2-7]{16}")  # base32 of 80 bits: identity.PublicIds

@@ -12,7 +12,7 @@ from dqmsquare.server.responses import respond
 from dqmsquare.server.site import Site
 from dqmsquare.server.snapshots import EventId, Rendered
 from dqmsquare.server.watched import Connection, utc_now
-from dqmsquare.storage import status_queries
+from dqmsquare.storage import first_mirror, status_queries
 from dqmsquare.storage.status_queries import ClusterCheck, GapRow, QuarantineRow, ReplicationRow
 
 _QUARANTINE_SHOWN = 100
@@ -48,6 +48,7 @@ class StatusView:
     gaps: tuple[GapRow, ...]
     check: ClusterCheck
     database_bytes: int
+    first_mirror_remains: bool  # its tables still hold hosts' names
     version: str = __version__
 
 
@@ -78,6 +79,7 @@ def read_status(connection: Connection, now: datetime) -> StatusView:
         gaps=tuple(status_queries.gaps_with_hosts(connection)),
         check=status_queries.cluster_check(connection),
         database_bytes=status_queries.database_bytes(connection),
+        first_mirror_remains=first_mirror.first_mirror_remains(connection),
     )
 
 

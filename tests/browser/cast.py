@@ -107,6 +107,7 @@ def a_job(client: str, now: datetime, *, run: int = RUN, age_seconds: float = 20
         "input_ended_at": None,
         "has_log": True,
         "n_removed": 2,
+        "input_gone": False,
         "flags": (),
         "rate_spark": tuple(max(0.0, 50 + chance.gauss(0, 12)) for _ in range(20)),
         "memory_spark": tuple(int(rss / MIB * (0.8 + 0.2 * i / 20)) for i in range(20)),
@@ -191,6 +192,7 @@ def a_host(label: str, now: datetime, *, is_up: bool | None = True, **fields: An
         "grabber_error": None,
         "polled_at": now,
         "epoch": 1,
+        "restarted": False,
         "n_behind": 0,
         "memory_used_bytes": 200 * 2**30,
         "memory_total_bytes": 256 * 2**30,
@@ -343,3 +345,38 @@ def fill(rehearsal) -> None:
     playback.playback = a_playback(500015)
     playback.hosts = [a_host("fu..09", now)]
     playback.poll_ages = {playback.hosts[0].host_id: 0.4}
+
+
+ENDS = [0] * 60 + [None] * 3 + [-15] * 2 + [-11, -6, 86, 86]  # exit codes of old jobs; None: nobody heard
+
+
+def fill_history(rehearsal, n_runs: int) -> None:
+    """Runs below the usual ones, as years leave them: crashes here and there, some without lumisections."""
+    now, production = rehearsal.clock(), rehearsal.production
+    chance = random.Random(n_runs)
+    for run in range(RUN - 4, RUN - 4 - n_runs, -1):
+        is_empty = run % 9 == 0
+        clients = CLIENTS[: 20 if is_empty else None]
+        jobs = [_old_job(chance, client, now, run, is_empty=is_empty) for client in clients]
+        if run % 4 == 0:  # a client that crashed and was started again
+            jobs.append(_old_job(chance, "pixel", now, run, is_empty=False, job_id=job_id("again", run), exit_code=-11))
+        codes = [job.exit_code for job in jobs]
+        production.jobs[run] = sorted(jobs, key=lambda job: job.tag)
+        production.runs[run] = a_run(
+            now,
+            run,
+            streams=(),
+            run_key=("pp_run", "pp_run", "cosmic_run", "hi_run")[run // 20 % 4],
+            release="15_0_4_patch1_47120",
+            last_lumi=0 if is_empty else chance.choice([12, 88, 310, 466, 912, 1204]),
+            n_jobs=len(jobs),
+            n_open=codes.count(None),
+            n_crashed=codes.count(-11) + codes.count(-6),
+            n_failed=codes.count(86),
+        )
+
+
+def _old_job(chance: random.Random, client: str, now: datetime, run: int, *, is_empty: bool, **fields: Any) -> JobRow:
+    n_events = 0 if is_empty else int(10 ** chance.uniform(3, 6.6))
+    values = {"exit_code": 0 if is_empty else chance.choice(ENDS), "n_events": n_events, **fields}
+    return a_job(client, now, run=run, age_seconds=3_600 * (RUN - run), **values)

@@ -28,7 +28,19 @@ from dqmsquare.server.site import ClusterSite, Site
 from dqmsquare.server.snapshots import Snapshots
 from dqmsquare.server.streams import StreamPlaces
 from dqmsquare.server.watched import WatchedDatabase
-from dqmsquare.storage import alarm_queries, client_queries, host_queries, queries, status_queries
+from dqmsquare.states import State, final_state
+from dqmsquare.statistics import numbers, pictures
+from dqmsquare.storage import (
+    alarm_queries,
+    client_queries,
+    first_mirror,
+    host_queries,
+    queries,
+    run_cells,
+    run_list,
+    statistics_selection,
+    status_queries,
+)
 from dqmsquare.storage.alarm_queries import AlarmRow
 from dqmsquare.storage.client_queries import ClientRun
 from dqmsquare.storage.rows import (
@@ -41,7 +53,10 @@ from dqmsquare.storage.rows import (
     PlaybackRow,
     RunRow,
 )
+from dqmsquare.storage.run_cells import ClientCell
+from dqmsquare.storage.run_list import RunFilter
 from dqmsquare.storage.status_queries import ClusterCheck, GapRow, QuarantineRow, ReplicationRow
+from tests.browser.statistics_cast import a_picture, a_selection, the_numbers
 
 PROJECT = Path(__file__).parents[2]
 PREFIX = "/dqm/dqm-square"
@@ -88,11 +103,33 @@ class Cluster:
         after = [one for one in self.runs if one > run]
         return max(before, default=None), min(after, default=None)
 
+    def chosen_runs(self, chosen: RunFilter, limit: int, before: int | None = None) -> list[RunRow]:
+        highest = min(chosen.last or 10**9, (before or 10**9) - 1)
+        within = [self.runs[run] for run in sorted(self.runs, reverse=True) if (chosen.first or 0) <= run <= highest]
+        return [
+            row
+            for row in within
+            if chosen.run_key in {None, row.run_key}
+            and (row.n_failed or row.n_crashed or not chosen.bad_only)
+            and (row.last_lumi or not chosen.with_lumis)
+        ][:limit]
+
+    def cells(self, run: int) -> Iterator[ClientCell]:
+        jobs = self.jobs.get(run, [])
+        for tag in sorted({job.tag for job in jobs}):
+            mine = [job for job in jobs if job.tag == tag]
+            ends = {final_state(job.exit_code) for job in mine if job.exit_code is not None}
+            worst_end = next((state for state in _WORST_END if state in ends), State.LOST)
+            n_events = max((job.n_events or 0 for job in mine), default=None)
+            heard = max(job.heard_at for job in mine) if any(job.exit_code is None for job in mine) else None
+            yield ClientCell(run, tag, len(mine), worst_end, n_events, max(job.lumi or 0 for job in mine), heard)
+
     def put_job(self, job: JobRow) -> None:
         others = [one for one in self.jobs[job.run] if one.job_id != job.job_id]
         self.jobs[job.run] = sorted([*others, job], key=lambda one: (one.tag, one.host_label))
 
 
+_WORST_END = (State.CRASHED, State.FAILED, State.STOPPED, State.FINISHED)
 _QUERIES: dict[object, dict[str, Callable]] = {
     queries: {
         "newest_run": lambda c: c.newest,
@@ -111,6 +148,26 @@ _QUERIES: dict[object, dict[str, Callable]] = {
     alarm_queries: {
         "recent_alarms": lambda c, limit: sorted(c.alarms, key=lambda one: one.resolved_at is not None)[:limit]
     },
+    run_list: {
+        "list_runs": Cluster.chosen_runs,
+        "run_keys": lambda c: sorted({row.run_key for row in c.runs.values() if row.run_key}),
+    },
+    run_cells: {
+        "cells_of_runs": lambda c, numbers: {run: list(c.cells(run)) for run in numbers},
+        "expected_clients": lambda c, numbers: {run: frozenset(c.expected) for run in numbers if run == c.newest},
+    },
+    statistics_selection: {
+        "select_runs": lambda c, *, run_key, stuck_after_seconds, **_: a_selection(
+            newest_run=c.newest, run_key=run_key, stuck_after_seconds=stuck_after_seconds
+        )
+    },
+    numbers: {
+        "read_numbers": lambda c, tables, selection: the_numbers(
+            tables, selection, sorted({j.tag for j in c.all_jobs()})
+        )
+    },
+    pictures.Painter: {"draw": lambda *_: a_picture()},
+    first_mirror: {"first_mirror_remains": lambda c: c.name == "production"},
     status_queries: {
         "replication_of_hosts": lambda c: c.replication,
         "quarantined": lambda c, limit: c.quarantined[:limit],

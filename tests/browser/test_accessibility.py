@@ -20,6 +20,10 @@ PAGES = {
     "delivery": f"/runs/{RUN}/delivery",
     "help": "/help",
     "alarms": "/alarms",
+    "timeline": "/timeline/",
+    "timeline, one state pinned": "/timeline/?pin=crashed",
+    "timeline, classic colours": "/timeline/?palette=classic",
+    "statistics": "/statistics/",
     "status": "/status",
 }
 SIZES = {"desk": (1500, 1000), "laptop": (1024, 768), "phone": (390, 844)}

@@ -12,6 +12,7 @@ from dqmsquare.storage.host_record import HostRecord
 from dqmsquare.storage.status_queries import ReplicationRow
 from dqmsquare.storage.store import Refused
 from tests.examples import NOW, job_document
+from tests.first_mirror_tables import FirstMirror
 from tests.integration.server_process import running_server
 from tests.postgres import TestPlace
 
@@ -94,7 +95,7 @@ def test_the_page_shows_it_as_text_and_only_for_the_cluster_it_is_of(place: Test
     record.release()
     page = BeautifulSoup(body, "html.parser")
     assert status == 200
-    cells = [cell.get_text(" ", strip=True) for cell in page.select_one(f"#host-{HOST}").select("th, td")]
+    cells = [cell.get_text(" ", strip=True) for cell in page.select(f"#host-{HOST} > *")]
     assert cells[0:2] + cells[3:7] == [
         "fu..01",
         "filling in history",
@@ -107,3 +108,11 @@ def test_the_page_shows_it_as_text_and_only_for_the_cluster_it_is_of(place: Test
     assert page.select("#status b") == []
     assert "Nothing was set aside." in other
     assert "No grabber has run for this cluster yet." in other
+
+
+def test_as_long_as_the_first_mirrors_tables_are_there_the_page_says_so(any_place: TestPlace):
+    with any_place.reader().reading() as connection:
+        assert not read_status(connection, NOW).first_mirror_remains
+    FirstMirror(any_place.server.host, any_place.config.database_name("production")).make_tables()
+    with any_place.reader().reading() as connection:
+        assert read_status(connection, NOW).first_mirror_remains
