@@ -9,14 +9,17 @@ import bottle
 
 from dqmsquare.errors import StoreUnavailable
 from dqmsquare.server import events_route, first_api, guards, metrics
+from dqmsquare.server.api_v1 import routes as api_v1
 from dqmsquare.server.pages import add_pages
 from dqmsquare.server.problems import log_failure, problem_of, render_problem
 from dqmsquare.server.responses import RETRY_SECONDS, Problem, problem
+from dqmsquare.server.shortcuts import Shortcuts, address_of
 from dqmsquare.server.site import Site
 
 # Each adds its routes.
 _PARTS: tuple[Callable[[bottle.Bottle, Site], None], ...] = (
     first_api.add_routes,
+    api_v1.add_routes,
     events_route.add_routes,
     add_pages,
 )
@@ -41,8 +44,7 @@ def _counted(environ: dict[str, Any], start_response: guards.StartResponse) -> g
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         route = getattr(environ.get("bottle.route"), "rule", "none")
-        metrics.REQUESTS.labels(route, status[:3]).inc()
-        metrics.SECONDS.labels(route).observe(time.perf_counter() - begun)
+        metrics.count(route, status[:3], time.perf_counter() - begun)
         return start_response(status, headers, exc_info)
 
     return start
@@ -56,9 +58,14 @@ class Application(bottle.Bottle):  # type: ignore[misc]  # Bottle has no types
         self.config["json.enable"] = False
         self._site = site
         self._bodies = guards.Bodies()
+        self._shortcuts = Shortcuts()
         self.install(self._translating_errors)
 
     def __call__(self, environ: dict[str, Any], start_response: guards.StartResponse) -> Iterable[bytes]:
+        at_hand = self._shortcuts.answer(environ, start_response)
+        if at_hand is not None:
+            return at_hand
+        address = address_of(environ)  # before the prefix is taken off
         start = _counted(environ, guards.with_security_headers(start_response))
         try:
             guards.below_prefix(environ, self._site.config.server_url_prefix)
@@ -67,6 +74,7 @@ class Application(bottle.Bottle):  # type: ignore[misc]  # Bottle has no types
                 answer: Iterable[bytes] = self.wsgi(environ, start)
         except Problem as found:
             return guards.answer_problem(found, self._render, environ, start)
+        self._shortcuts.learn(address, environ)
         return answer
 
     def default_error_handler(self, error: bottle.HTTPError) -> bytes:

@@ -13,7 +13,8 @@ from dqmsquare.config import CLUSTERS
 from dqmsquare.server import first_api_shapes as shapes
 from dqmsquare.server.first_api_runs import first_and_last, runs_in_pieces, whole_answer
 from dqmsquare.server.rendered import EventId, Rendered
-from dqmsquare.server.responses import problem, respond
+from dqmsquare.server.responses import problem
+from dqmsquare.server.shortcuts import respond_by_address
 from dqmsquare.server.site import ClusterSite, Site
 from dqmsquare.server.watched import Connection, utc_now
 from dqmsquare.storage import host_queries, queries
@@ -50,7 +51,7 @@ def _get_info(cluster: ClusterSite) -> bottle.HTTPResponse:
     def make(connection: Connection, _: EventId) -> Rendered:
         return _json(queries.run_range(connection) or (None, None))
 
-    return respond(cluster.snapshots.get("get_info", make, run=None), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, "get_info", make, run=None, max_age_seconds=1)
 
 
 def _get_run(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -63,7 +64,7 @@ def _get_run(cluster: ClusterSite) -> bottle.HTTPResponse:
         # The ages in it are of this moment.
         return _json(answer, holds_until=now + _AGES_HOLD)
 
-    return respond(cluster.snapshots.get(("get_run", run), make, run=None), bottle.request)
+    return respond_by_address(cluster.snapshots, ("get_run", run), make, run=None)
 
 
 def _get_runs(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -78,7 +79,7 @@ def _get_runs(cluster: ClusterSite) -> bottle.HTTPResponse:
         return Rendered(whole_answer(connection, first, last, chosen), JSON)
 
     key = ("get_runs", first, last, chosen)
-    return respond(cluster.snapshots.get(key, make, run=None), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, key, make, run=None, max_age_seconds=1)
 
 
 def _get_clients(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -88,7 +89,7 @@ def _get_clients(cluster: ClusterSite) -> bottle.HTTPResponse:
         return _json(shapes.clients_answer(queries.tags_between(connection, first, last)))
 
     key = ("get_clients", first, last)
-    return respond(cluster.snapshots.get(key, make, run=None), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, key, make, run=None, max_age_seconds=1)
 
 
 def _get_graph(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -97,7 +98,7 @@ def _get_graph(cluster: ClusterSite) -> bottle.HTTPResponse:
     def make(connection: Connection, _: EventId) -> Rendered:
         return _json(shapes.graph_answer(queries.delivery_of_run(connection, run)))
 
-    return respond(cluster.snapshots.get(("get_graph", run), make, run=run), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, ("get_graph", run), make, run=run, max_age_seconds=1)
 
 
 def _get_logs(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -109,7 +110,7 @@ def _get_logs(cluster: ClusterSite) -> bottle.HTTPResponse:
             raise problem(404, "There is no job with this id")
         return Rendered(shapes.log_page(log), _HTML)
 
-    return respond(cluster.snapshots.get(("get_logs", job_id), make, run=None), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, ("get_logs", job_id), make, run=None, max_age_seconds=1)
 
 
 def _get_cluster_status(cluster: ClusterSite) -> bottle.HTTPResponse:
@@ -118,7 +119,7 @@ def _get_cluster_status(cluster: ClusterSite) -> bottle.HTTPResponse:
         hosts = shapes.cluster_status_answer(host_queries.hosts_of_cluster(connection))
         return _json(hosts, holds_until=utc_now() + _AGES_HOLD)
 
-    return respond(cluster.snapshots.get("get_cluster_status", make, run=None), bottle.request, max_age_seconds=1)
+    return respond_by_address(cluster.snapshots, "get_cluster_status", make, run=None, max_age_seconds=1)
 
 
 _ANSWERS: dict[str, Answer] = {

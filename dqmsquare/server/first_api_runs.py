@@ -1,15 +1,14 @@
 """get_runs: a short range in one piece, all of history a few runs at a time, so that memory stays flat."""
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import orjson
 
-from dqmsquare.server.first_api_shapes import JobFilter, runs_entry
+from dqmsquare.server.first_api_shapes import JobFilter, chosen_entry
 from dqmsquare.server.watched import Connection, ReadableDatabase
-from dqmsquare.storage.queries import jobs_between
-from dqmsquare.storage.rows import RunJob
+from dqmsquare.storage.listings import listings_between
 
 _RUNS_PER_PIECE = 100
 
@@ -21,7 +20,7 @@ def first_and_last(one: int, other: int) -> tuple[int, int]:
 
 def whole_answer(connection: Connection, first: int, last: int, chosen: JobFilter) -> bytes:
     """The JSON of get_runs."""
-    return b"{" + b", ".join(_entries(_runs(connection, first, last), chosen)) + b"}"
+    return b"{" + b", ".join(_entries(listings_between(connection, first, last), chosen)) + b"}"
 
 
 def runs_in_pieces(database: ReadableDatabase, first: int, last: int, chosen: JobFilter) -> Iterator[bytes]:
@@ -41,19 +40,14 @@ def runs_in_pieces(database: ReadableDatabase, first: int, last: int, chosen: Jo
 
 def _piece(database: ReadableDatabase, first: int, last: int, chosen: JobFilter) -> tuple[list[bytes], int | None]:
     """The entries of the newest runs up to `last`, and the run to go on with; None where history is read."""
-    with database.reading() as connection, closing(_runs(connection, first, last)) as runs:
+    with database.reading() as connection, closing(listings_between(connection, first, last)) as runs:
         read = list(itertools.islice(runs, _RUNS_PER_PIECE))
     lowest = read[-1][0] if len(read) == _RUNS_PER_PIECE else first
-    return _entries(iter(read), chosen), lowest - 1 if lowest > first else None
+    return _entries(read, chosen), lowest - 1 if lowest > first else None
 
 
-def _runs(connection: Connection, first: int, last: int) -> Generator[tuple[int, list[RunJob]]]:
-    # Filtered here and not by the database: the highest cmssw_run is that of all jobs of a run.
-    jobs = jobs_between(connection, first, last, bad_only=False, with_lumis=False)
-    for run, found in itertools.groupby(jobs, key=lambda job: job.run):
-        yield run, list(found)
-
-
-def _entries(runs: Iterator[tuple[int, list[RunJob]]], chosen: JobFilter) -> list[bytes]:
-    entries = ((run, runs_entry(jobs, chosen)) for run, jobs in runs)
-    return [b'"%d": ' % run + orjson.dumps(entry) for run, entry in entries if entry is not None]
+def _entries(runs: Iterable[tuple[int, str]], chosen: JobFilter) -> list[bytes]:
+    if chosen.takes_all:
+        return [b'"%d": %b' % (run, body.encode()) for run, body in runs]
+    entries = ((run, chosen_entry(orjson.loads(body), chosen)) for run, body in runs)
+    return [b'"%d": %b' % (run, orjson.dumps(entry)) for run, entry in entries if entry is not None]

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dqmsquare.documents import StreamFiles, client_name
-from dqmsquare.storage.rows import DeliveryRow, HostRow, JobRow, LogRow, RunJob
+from dqmsquare.storage.rows import DeliveryRow, HostRow, JobRow, LogRow
 
 _ABSENT = -1  # what the first mirror stored for a number that a document lacks
-_GENEVA = ZoneInfo("Europe/Zurich")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +19,14 @@ class JobFilter:
     bad_only: bool = False
     with_lumis: bool = False
 
-    def takes(self, job: RunJob) -> bool:
-        """Whether the job is asked for."""
-        return not (self.bad_only and job.exit_code == 0) and not (self.with_lumis and (job.lumi or 0) <= 0)
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.bad_only or self.with_lumis)
+
+    def takes(self, exit_code: int, lumi: int) -> bool:
+        """Whether a job is asked for; -1 stands for what is not known."""
+        return not (self.bad_only and exit_code == 0) and not (self.with_lumis and lumi <= 0)
 
 
 def run_answer(jobs: Sequence[JobRow], now: datetime) -> list[Any]:
@@ -52,29 +55,13 @@ def _job(job: JobRow, now: datetime) -> list[Any]:
     ]
 
 
-def runs_entry(jobs: Sequence[RunJob], chosen: JobFilter) -> dict[str, Any] | None:
-    """What get_runs says of one run, whose jobs are all given; None where none of them is asked for."""
-    clients: dict[str, list[Any]] = {}
-    for job in filter(chosen.takes, jobs):
-        clients.setdefault(client_name(job.tag), []).append(_run_job(job))
-    if not clients:
-        return None
-    cmssw_run = max((job.cmssw_run for job in jobs if job.cmssw_run is not None), default=_ABSENT)
-    run_data = [cmssw_run, _first(job.run_key for job in jobs), _first(job.release for job in jobs)]
-    return {"run_data": run_data, "clients": clients}
-
-
-def _run_job(job: RunJob) -> list[Any]:
-    fi_state = "" if job.fi_state is None else str(job.fi_state)
-    iso_time = "" if job.reported_at is None else job.reported_at.astimezone(_GENEVA).isoformat()
-    return [
-        job.host_label,
-        _number(job.n_events),
-        _number(job.lumi),
-        fi_state,
-        _number(job.exit_code),
-        iso_time,
-    ]
+def chosen_entry(entry: dict[str, Any], chosen: JobFilter) -> dict[str, Any] | None:
+    """What get_runs says of one run, without the jobs that are not asked for; None where none of them is."""
+    clients = {
+        client: [job for job in jobs if chosen.takes(job[4], job[2])] for client, jobs in entry["clients"].items()
+    }
+    clients = {client: jobs for client, jobs in clients.items() if jobs}
+    return {**entry, "clients": clients} if clients else None
 
 
 def clients_answer(tags: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from dqmsquare.server import delivery_view, judging
 from dqmsquare.server.frames import HTML, Frame, frame, looks, render, whole_number
 from dqmsquare.server.live_view import Q_MAX_LENGTH, Choice, LiveView, live_view
 from dqmsquare.server.responses import problem, respond
+from dqmsquare.server.shortcuts import respond_by_address
 from dqmsquare.server.site import Site
 from dqmsquare.server.snapshots import EventId, Rendered
 from dqmsquare.server.views import SORT_KEYS
@@ -35,7 +36,7 @@ def add_live_pages(app: bottle.Bottle, site: Site, clock: Callable[[], datetime]
 
         snapshots = site.clusters[choice.cluster].snapshots
         after = bottle.request.query.get("after")
-        return respond(snapshots.get((template, choice), make, run=choice.run, after=after), bottle.request)
+        return respond_by_address(snapshots, (template, choice), make, run=choice.run, after=after)
 
     app.get("/", callback=lambda: live("live.html"))
     app.get("/live/partial", callback=lambda: live("live_partial.html"))

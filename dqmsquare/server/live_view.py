@@ -114,7 +114,7 @@ class LiveView:
     @property
     def title(self) -> str:
         """The title of the page; static/js/title.js writes the same from an event's counts."""
-        return title(self.run.run if self.run else None, self.counts)
+        return title(f"Run {self.run.run}" if self.run else "No run yet", self.counts)
 
     @property
     def shown(self) -> int:
@@ -134,13 +134,12 @@ def last_delay(streams: Iterable[StreamSummary]) -> float | None:
     return max((s.last_delay_seconds or 0.0 for s in known if s.last_lumi == newest), default=None)
 
 
-def title(run: int | None, counts: Counter[State]) -> str:
-    """The worst state that wants somebody's attention, then the run.
+def title(name: str, counts: Counter[State]) -> str:
+    """The worst state that wants somebody's attention, then the name.
 
-    >>> title(377827, Counter({State.CRASHED: 2, State.RUNNING: 28})), title(377827, Counter())
+    >>> title("Run 377827", Counter({State.CRASHED: 2, State.RUNNING: 28})), title("Run 377827", Counter())
     ('(2 crashed) Run 377827', 'Run 377827')
     """
-    name = f"Run {run}" if run else "No run yet"
     worst = next((state for state in SEVERITY if counts[state] and state in (*BAD_STATES, State.STUCK)), None)
     return f"({counts[worst]} {worst}) {name}" if worst else name
 

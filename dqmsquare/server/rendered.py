@@ -13,6 +13,9 @@ EventId = str  # "<database id>-<change id>"
 
 _GZIP_LEVEL = 9  # once per change: a page of 90 KB takes 1 ms, and is 5 % smaller than at level 5
 _ZSTD_LEVEL = 6
+_LARGE_BYTES = 200 * 1024  # from here on whoever asked first waits for it: 1,000 runs take 105 ms at level 9, 7 at 2
+_GZIP_LEVEL_LARGE = 2
+_ZSTD_LEVEL_LARGE = 1
 _HOLDS_AT_LEAST = timedelta(seconds=1)
 
 
@@ -85,12 +88,14 @@ class Snapshot:
     @cached_property
     def gzip(self) -> bytes:
         """The body, compressed once."""
-        return gzip.compress(self.body, _GZIP_LEVEL, mtime=0)
+        level = _GZIP_LEVEL if len(self.body) < _LARGE_BYTES else _GZIP_LEVEL_LARGE
+        return gzip.compress(self.body, level, mtime=0)
 
     @cached_property
     def zstd(self) -> bytes:
         """The body, compressed once."""
-        return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(self.body)
+        level = _ZSTD_LEVEL if len(self.body) < _LARGE_BYTES else _ZSTD_LEVEL_LARGE
+        return zstandard.ZstdCompressor(level=level).compress(self.body)
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the clock has made it wrong and that has not been noted yet."""

@@ -1,5 +1,6 @@
 """Answers: a snapshot as bytes with ETag and compression, and problems as a status with a sentence."""
 
+import functools
 import re
 from datetime import datetime
 from typing import Any, Protocol
@@ -81,23 +82,41 @@ def respond(snapshot: Stored, request: bottle.BaseRequest, *, max_age_seconds: i
     """
     if snapshot.stale_since is not None:
         return _last_copy(snapshot, snapshot.stale_since)
-    return negotiated(snapshot, request, f"max-age={max_age_seconds}" if max_age_seconds else "no-cache")
+    return negotiated(snapshot, request, cache_control(max_age_seconds))
 
 
-def negotiated(stored: Compressible, request: bottle.BaseRequest, cache_control: str) -> bottle.HTTPResponse:
-    """A 304 or the body in the best form that the reader accepts."""
-    headers = {"Cache-Control": cache_control, "ETag": stored.etag, "Vary": "Accept-Encoding"}
-    if _has_it(request.get_header("If-None-Match", ""), stored.etag):
-        return bottle.HTTPResponse(status=304, **headers)
+def cache_control(max_age_seconds: int) -> str:
+    """How long a browser may keep an answer without asking again."""
+    return f"max-age={max_age_seconds}" if max_age_seconds else "no-cache"
+
+
+def negotiated(stored: Compressible, request: bottle.BaseRequest, kept: str) -> bottle.HTTPResponse:
+    """A 304 or the body in the best form that the reader accepts. `kept` is the Cache-Control."""
+    known, accepted = request.get_header("If-None-Match", ""), request.get_header("Accept-Encoding", "")
+    status, headers, body = in_best_form(stored, known, accepted, kept)
+    return bottle.HTTPResponse(body or "", status, **dict(headers))
+
+
+def in_best_form(
+    stored: Compressible, known: str, accepted: str, kept: str
+) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status, headers and body: a 304 where the reader has it, compressed as the reader accepts it.
+
+    `known` is the request's If-None-Match, `accepted` its Accept-Encoding, `kept` the answer's Cache-Control.
+    """
+    headers = [("Cache-Control", kept), ("ETag", stored.etag), ("Vary", "Accept-Encoding")]
+    if known and _has_it(known, stored.etag):
+        return "304 Not Modified", headers, b""
     body = stored.body
-    if len(body) >= _COMPRESSED_FROM_BYTES:
-        encoding = accepted_encoding(request.get_header("Accept-Encoding", ""))
-        if encoding:
-            headers["Content-Encoding"] = encoding
-            body = stored.zstd if encoding == "zstd" else stored.gzip
-    return _whole(body, 200, stored.content_type, headers)
+    encoding = accepted_encoding(accepted) if len(body) >= _COMPRESSED_FROM_BYTES else ""
+    if encoding:
+        headers.append(("Content-Encoding", encoding))
+        body = stored.zstd if encoding == "zstd" else stored.gzip
+    headers += [("Content-Type", stored.content_type), ("Content-Length", str(len(body)))]
+    return "200 OK", headers, body
 
 
+@functools.lru_cache(maxsize=256)  # browsers send a handful of different ones
 def accepted_encoding(header: str) -> str:
     """zstd, gzip or nothing, whichever of them the reader accepts first in this order.
 

@@ -5,6 +5,7 @@ from typing import Any
 import bottle
 import pytest
 
+from dqmsquare import __version__
 from dqmsquare.errors import StoreUnavailable
 from dqmsquare.server.application import Application, make_application
 from dqmsquare.server.guards import Bodies
@@ -63,18 +64,18 @@ EVERY_ANSWER = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), EVERY_ANSWER)
-def test_every_answer_carries_the_security_headers(application, method, path, status):
+def test_security_e1_e2_every_answer_carries_the_security_headers(application, method, path, status):
     answer = ask(application, path, method)
     assert answer.status == status
     assert {name.lower(): value for name, value in SECURITY_HEADERS}.items() <= answer.headers.items()
 
 
 @pytest.mark.parametrize(("method", "path", "status"), EVERY_ANSWER[2:])
-def test_no_error_is_kept_by_anybody(application, method, path, status):
+def test_security_e3_no_error_is_kept_by_anybody(application, method, path, status):
     assert ask(application, path, method).headers["cache-control"] == "no-store"
 
 
-def test_head_answers_like_get_without_the_body(application):
+def test_security_b4_head_answers_like_get_without_the_body(application):
     get, head = ask(application, "/fine"), ask(application, "/fine", "HEAD")
     assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
     assert ask(application, "/no/such/page", "HEAD").body == b""
@@ -85,7 +86,7 @@ def test_a_method_that_is_not_served_names_those_that_are(application):
     assert ask(application, "/fine", "PROPFIND").headers["allow"] == "GET, HEAD, POST"
 
 
-def test_a_fault_shows_an_id_and_nothing_else(application, caplog):
+def test_security_f1_a_fault_shows_an_id_and_nothing_else(application, caplog):
     answer = ask(application, "/fails", **HTML)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     [error_id] = re.findall(r"Error ([0-9a-f]{8})", answer.text)
@@ -114,14 +115,18 @@ def test_a_sentence_for_the_reader_is_escaped(application):
     assert ask(application, "/refuses").text.startswith("Not while <another> runs.\nError ")
 
 
-def test_programs_get_an_error_as_json(site):
+def test_programs_get_an_error_as_a_problem_document(site):
     application = make_application(site)
     answer = ask(application, "/api/v1/clusters/lookarea/events", **HTML)
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
-    assert re.fullmatch(r'\{"error":"There is no such cluster.","id":"[0-9a-f]{8}"\}', answer.text)
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert re.fullmatch(
+        r'\{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no such cluster.",'
+        r'"instance":"urn:dqmsquare:error:[0-9a-f]{8}"\}',
+        answer.text,
+    )
 
 
-def test_without_a_database_it_says_since_when(application, production):
+def test_f50_without_a_database_it_says_since_when(application, production):
     production.fake.is_gone = True
     answer = ask(application, "/gone", **HTML)
     assert answer.status == 503
@@ -153,7 +158,7 @@ def test_the_prefix_alone_is_the_first_page(tmp_path):
     assert [ask(application, path).text for path in ("/dqm/dqm-square", "/dqm/dqm-square/")] == ["live", "live"]
 
 
-def test_addresses_are_made_of_the_prefix_never_of_the_host_header(tmp_path):
+def test_security_i2_addresses_are_made_of_the_prefix_never_of_the_host_header(tmp_path):
     site = make_site(tmp_path, settings(SERVER_URL_PREFIX="dqm/dqm-square"))
     assert site.url("/") == "/dqm/dqm-square/"
     assert site.url("/timeline/", from_=1, to=2, q="a&b", db=None) == "/dqm/dqm-square/timeline/?from=1&to=2&q=a%26b"
@@ -163,7 +168,7 @@ def test_addresses_are_made_of_the_prefix_never_of_the_host_header(tmp_path):
     assert "evil" not in answer.text
 
 
-def test_a_body_is_taken_up_to_64_kib(application):
+def test_security_h6k_a_body_is_taken_up_to_64_kib(application):
     assert ask(application, "/form", "POST", b"x" * 65536).body == b"x" * 65536
     assert ask(application, "/form", "POST", b"x" * 65537).status == 413
 
@@ -179,12 +184,12 @@ def test_a_body_is_taken_up_to_64_kib(application):
         ({"Content_Length": "9" * 40}, 413),
     ],
 )
-def test_a_body_of_unknown_length_ends_the_connection(application, headers, status):
+def test_security_h6k_a_body_of_unknown_length_ends_the_connection(application, headers, status):
     answer = ask(application, "/form", "POST", **headers)
     assert (answer.status, answer.headers["connection"]) == (status, "close")
 
 
-def test_only_so_many_bodies_are_handled_at_once():
+def test_security_h6k_only_so_many_bodies_are_handled_at_once():
     bodies = Bodies(places=1)
     with bodies.place({"CONTENT_LENGTH": "5"}):
         with bodies.place({"CONTENT_LENGTH": "0"}), bodies.place({}):
@@ -234,16 +239,24 @@ def test_a_browser_that_comes_back_is_believed_before_its_address(site, producti
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/log/server.log", "/tmp/x", "/debug"])
-def test_what_is_for_the_monitoring_port_or_for_nobody_is_not_served(site, path):
+def test_security_g3_what_is_for_the_monitoring_port_or_for_nobody_is_not_served(site, path):
     assert ask(make_application(site), path).status == 404
 
 
-def test_no_route_answers_to_more_than_reading_and_posting(site):
+def test_security_i4_nothing_is_served_for_debugging_and_a_version_names_no_commit(site):
+    application = make_application(site)
+    assert not bottle.DEBUG
+    assert [route.rule for route in application.routes if re.search("debug|reload|profil|trace", route.rule)] == []
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+){2}", __version__)
+    assert ask(application, "/api/v1/openapi.json").text.count(f'"version":"{__version__}"') == 1
+
+
+def test_security_b4_no_route_answers_to_more_than_reading_and_posting(site):
     methods = {route.method for route in make_application(site).routes}
     assert methods <= {"GET", "POST"}
 
 
-def test_requests_are_counted_by_route_never_by_what_was_sent(site):
+def test_security_g3_requests_are_counted_by_route_never_by_what_was_sent(site):
     from prometheus_client import generate_latest
 
     application = make_application(site)

@@ -6,7 +6,7 @@ import pytest
 from dqmsquare.documents import StreamFiles
 from dqmsquare.server.application import make_application
 from dqmsquare.storage import host_queries, queries
-from dqmsquare.storage.rows import DeliveryRow, HostRow, JobRow, LogRow, RunJob
+from dqmsquare.storage.rows import DeliveryRow, HostRow, JobRow, LogRow
 from tests.unit.server.server_fakes import Cluster, ask, blank, make_site
 
 REPORTED_AT = datetime(2022, 9, 15, 11, 45, 47, 24707, tzinfo=UTC)
@@ -30,24 +30,6 @@ def job_row(**changed):
         "heard_at": REPORTED_AT,
     }
     return blank(JobRow, **values | changed)
-
-
-def run_job(**changed):
-    values = {
-        "run": 358788,
-        "document_id": "mjqxgzjaofsw64tt",
-        "tag": "beam_dqm_sourceclient-live",
-        "host_label": "fu..04",
-        "run_key": "cosmic_run",
-        "release": "12_4_8_39145_39162",
-        "n_events": 1165,
-        "lumi": 99,
-        "fi_state": 1,
-        "exit_code": 0,
-        "cmssw_run": 0,
-        "reported_at": REPORTED_AT,
-    }
-    return blank(RunJob, **values | changed)
 
 
 @pytest.fixture
@@ -75,7 +57,7 @@ def answer_with(monkeypatch):
 
         def query(connection, *arguments, **named):
             asked.append((*arguments, *named.values()))
-            return iter(answer) if name == "jobs_between" else answer
+            return answer
 
         monkeypatch.setattr(module, name, query)
         return asked
@@ -148,40 +130,41 @@ def test_a_job_without_a_time_of_its_own_has_that_of_its_arrival(api, answer_wit
 
 
 @pytest.fixture
-def jobs_between(answer_with, monkeypatch):
-    """RUNS are all there is; what was asked for."""
-    asked = answer_with("jobs_between", RUNS)
-    monkeypatch.setattr("dqmsquare.server.first_api_runs.jobs_between", queries.jobs_between)
-    return asked
+def held(monkeypatch):
+    """held(listings) has the database hold these runs, newest first; gives the ranges that were asked for."""
+
+    def hold(runs):
+        asked = []
+
+        def listings_between(connection, first, last):
+            asked.append((first, last))
+            return ((run, json.dumps(entry)) for run, entry in runs.items() if first <= run <= last)
+
+        monkeypatch.setattr("dqmsquare.server.first_api_runs.listings_between", listings_between)
+        return asked
+
+    return hold
 
 
-RUNS = [
-    run_job(run=358790, exit_code=None, cmssw_run=358790, fi_state=None, n_events=None, lumi=None, reported_at=None),
-    run_job(exit_code=-11, cmssw_run=358788, lumi=0),
-    run_job(host_label="fu..05"),
-    run_job(tag="visualization-live-secondInstance", host_label="fu..02", run_key=None, release=None),
-]
 BEAM_04 = ["fu..04", 1165, 0, "1", -11, "2022-09-15T13:45:47.024707+02:00"]
 BEAM_05 = ["fu..05", 1165, 99, "1", 0, "2022-09-15T13:45:47.024707+02:00"]
 SECOND = ["fu..02", 1165, 99, "1", 0, "2022-09-15T13:45:47.024707+02:00"]
 RUNNING = ["fu..04", -1, -1, "", -1, ""]
 RUN_DATA = [358788, "cosmic_run", "12_4_8_39145_39162"]
 NEWEST = {"run_data": [358790, "cosmic_run", "12_4_8_39145_39162"], "clients": {"beam": [RUNNING]}}
+RUNS = {
+    358790: NEWEST,
+    358788: {
+        "run_data": RUN_DATA,
+        "clients": {"beam": [BEAM_04, BEAM_05], "visualization-live-secondInstance": [SECOND]},
+    },
+}
 
 
 @pytest.mark.parametrize(
     ("chosen", "answer"),
     [
-        (
-            "bad_only=0&ls=0",
-            {
-                "358790": NEWEST,
-                "358788": {
-                    "run_data": RUN_DATA,
-                    "clients": {"beam": [BEAM_04, BEAM_05], "visualization-live-secondInstance": [SECOND]},
-                },
-            },
-        ),
+        ("bad_only=0&ls=0", {str(run): entry for run, entry in RUNS.items()}),
         ("bad_only=1", {"358790": NEWEST, "358788": {"run_data": RUN_DATA, "clients": {"beam": [BEAM_04]}}}),
         (
             "ls=1",
@@ -196,26 +179,20 @@ NEWEST = {"run_data": [358790, "cosmic_run", "12_4_8_39145_39162"], "clients": {
     ],
 )
 @pytest.mark.parametrize("width", ["from=358788&to=358790", "from=358790&to=358788", "from=0&to=358790"])
-def test_get_runs(api, jobs_between, chosen, answer, width):
+def test_get_runs(api, held, chosen, answer, width):
+    asked = held(RUNS)
     found = api(f"what=get_runs&{width}&{chosen}&db=production")
     assert (found.headers["content-type"], json.loads(found.body)) == (JSON, answer)
     assert list(json.loads(found.body)) == list(answer)  # newest first
-    assert jobs_between == [(0 if "from=0" in width else 358788, 358790, False, False)]
+    assert asked == [(0 if "from=0" in width else 358788, 358790)]
 
 
 @pytest.mark.parametrize("per_piece", [1, 2, 3])
-def test_get_runs_reads_history_a_few_runs_at_a_time(api, monkeypatch, production, per_piece):
-    held = [run_job(run=run) for run in (9, 7, 6, 2)]
-    asked = []
-
-    def jobs_between(connection, first, last, *, bad_only, with_lumis):
-        asked.append(last)
-        return (job for job in held if first <= job.run <= last)
-
-    monkeypatch.setattr("dqmsquare.server.first_api_runs.jobs_between", jobs_between)
+def test_get_runs_reads_history_a_few_runs_at_a_time(api, monkeypatch, held, per_piece):
+    asked = held(dict.fromkeys((9, 7, 6, 2), NEWEST))
     monkeypatch.setattr("dqmsquare.server.first_api_runs._RUNS_PER_PIECE", per_piece)
     assert list(json.loads(api("what=get_runs&from=0&to=100000&db=production").body)) == ["9", "7", "6", "2"]
-    assert asked == {1: [100000, 8, 6, 5, 1], 2: [100000, 6, 1], 3: [100000, 5]}[per_piece]
+    assert [last for _, last in asked] == {1: [100000, 8, 6, 5, 1], 2: [100000, 6, 1], 3: [100000, 5]}[per_piece]
 
 
 def test_get_runs_of_a_wide_range_without_a_database_is_unavailable(api, production):

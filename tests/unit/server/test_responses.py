@@ -37,7 +37,7 @@ def test_an_answer_for_programs_may_be_kept_for_a_moment():
 
 
 @pytest.mark.parametrize("sent", ["{etag}", '"other", {etag}', "{strong}"])
-def test_who_has_the_answer_is_told_so(sent):
+def test_f50_who_has_the_answer_is_told_so(sent):
     etag = snapshot().etag
     answer = respond(snapshot(), request(if_none_match=sent.format(etag=etag, strong=etag[2:])))
     assert (answer.status_code, answer.body) == (304, "")

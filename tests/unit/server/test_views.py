@@ -173,7 +173,7 @@ def test_filters_hide_rows_but_do_not_change_the_counts():
     ],
 )
 def test_the_title_carries_the_worst_that_wants_somebody(counts, title):
-    assert live_view.title(7, Counter(counts)) == title
+    assert live_view.title("Run 7", Counter(counts)) == title
 
 
 def test_the_delay_is_that_of_the_slowest_stream_in_the_newest_lumisection():
