@@ -9,6 +9,7 @@ from itertools import chain, repeat
 
 from dqmsquare.simulator.exchange import HTML, JSON, Answer, error_page, login_page, redirect, whole
 from dqmsquare.simulator.garbage import SHAPES
+from dqmsquare.simulator.hostile import CHANGES, ODD_REVISIONS
 from dqmsquare.simulator.store import Document
 
 _FOR_EVER_SECONDS = 86_400.0
@@ -85,6 +86,12 @@ def _retry_after(_: Answer, fault: Fault) -> Answer:
     return replace(error_page(HTTPStatus.SERVICE_UNAVAILABLE), headers=(("Retry-After", wait),))
 
 
+def _bad_utf8(answer: Answer, _: Fault) -> Answer:
+    # Into the tags of headers and documents alike, which are text inside of text.
+    pieces = (piece.replace(b'tag\\": \\"', b'tag\\": \\"\xff') for piece in answer.pieces)
+    return replace(answer, pieces=pieces, n_bytes=None)
+
+
 ANSWER_FAULTS: dict[str, Callable[[Answer, Fault], Answer]] = {
     "hang": _hang,  # never answers; with a value: answers after so many seconds
     "drip": _drip,  # a byte at a time, value bytes per second
@@ -99,6 +106,7 @@ ANSWER_FAULTS: dict[str, Callable[[Answer, Fault], Answer]] = {
     "gzipbomb": _gzip_bomb,  # value: MiB after decoding
     "garbage": lambda _, fault: whole(SHAPES[fault.value or "object"]),
     "body": lambda _, fault: whole(fault.value.encode("utf-8", "surrogatepass")),  # any text as the answer
+    "bad-utf8": _bad_utf8,
     "html-type": lambda answer, _: replace(answer, content_type=HTML),
 }  # fmt: skip
 
@@ -117,6 +125,10 @@ def _foreign(row: Document) -> Document:
     return {**row, "_id": f"{row.get('_id')}-foreign"}
 
 
+def _with_odd_revision(row: Document, fault: Fault) -> Document:
+    return {**_foreign(row), "_rev": ODD_REVISIONS[fault.value or "2-62"]}
+
+
 ROW_FAULTS: dict[str, Callable[[list[Document], Fault], list[Document]]] = {  # on headers and documents alike
     "leave-out": _leave_out,  # value: how many, or a part of their ids
     "reorder": lambda rows, _: rows[::-1],
@@ -126,15 +138,14 @@ ROW_FAULTS: dict[str, Callable[[list[Document], Fault], list[Document]]] = {  # 
         row | {key: row[key] + fault.number(7200.0) for key in ("timestamp", "report_timestamp") if row.get(key)}
         for row in rows
     ],
-    "nan": _changed(lambda _: {"events_rate": float("nan"), "memory_used": float("inf")}),
-    "nul": _changed(lambda row: {"tag": f"{row.get('tag')}\0"}),
-    "surrogate": _changed(lambda row: {"tag": f"{row.get('tag')}\ud800"}),
-    "shrink": _changed(lambda _: {"cmdline": None, "extra": None}),
+    "odd-revs": lambda rows, fault: [_with_odd_revision(row, fault) for row in rows[:1]] + rows,
+    **{name: _changed(change) for name, change in CHANGES.items()},
 }
 
 HOST_FAULTS = {
     "down": "down in cluster status, dead behind the proxy; value: the message",
     "inner-timeout": "the proxy waits for the host, gives up and shows an error page",
+    "newer": "documents are updated between their headers and the question for them",
 }
 NAMES = frozenset(ANSWER_FAULTS) | frozenset(ROW_FAULTS) | frozenset(HOST_FAULTS)
 

@@ -4,7 +4,7 @@ What is sent for a request is decided here; sockets are server.py's.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -93,8 +93,17 @@ class Gateway:
             messages = protocol.read_messages(body)
         except protocol.MalformedRequest:
             return error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
+        if any(fault.name == "newer" for fault in faults):
+            self._update_asked(self.stores[host], messages)
         tamper = _tamper([fault for fault in faults if fault.name in ROW_FAULTS])
         return streamed(protocol.answer(self.stores[host], messages, tamper))
+
+    @staticmethod
+    def _update_asked(store: HostStore, messages: Sequence[protocol.Message]) -> None:
+        for message in messages:
+            if isinstance(message, protocol.DocumentsRequest):
+                for document in store.documents(message.ids):
+                    store.upload({key: value for key, value in document.items() if key != "_rev"})
 
     def _upload(self, request: Request) -> Answer:
         store = self.stores.get(_short(request.query.get("host", self.name)))

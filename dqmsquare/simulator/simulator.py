@@ -14,6 +14,7 @@ from dqmsquare.simulator.control_room import ControlRoom
 from dqmsquare.simulator.faults import FaultBoard
 from dqmsquare.simulator.gateway import Gateway
 from dqmsquare.simulator.history import History
+from dqmsquare.simulator.payload_counter import PayloadCounter
 from dqmsquare.simulator.plan import Cluster
 from dqmsquare.simulator.play import Play
 from dqmsquare.simulator.server import Server, Tls
@@ -34,7 +35,8 @@ class Simulator:
     With `play` both clusters take data, `speed` times faster than life; before it lies a history of `history_runs`
     runs per cluster. Without either the stores are empty. `stores` has the hosts, `faults` what goes wrong,
     `requests` who asked what. `documents` are files of lines `{"host": …, "doc": …}`, gzip or not.
-    `dead_host_status` is the HTTP status of the page that the proxy shows for a dead host.
+    `dead_host_status` is the HTTP status of the page that the proxy shows for a dead host. A `counter` numbers what
+    is uploaded.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Simulator:
         first_rev: int = _FIRST_REV,
         inner_timeout_seconds: float = 5.0,
         dead_host_status: int = 200,
+        counter: PayloadCounter | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
@@ -66,7 +69,8 @@ class Simulator:
         production_hosts = (*production_hosts, *dict.fromkeys(host for host, _ in rows))
         self.clusters = _clusters(production_hosts, playback_hosts)
         names = dict.fromkeys([gateway, *(host for cluster in self.clusters.values() for host in cluster.hosts)])
-        self.stores = {name: HostStore(name, first_rev - 1, clock) for name in names}
+        stamp = (lambda document: document) if counter is None else counter.stamp
+        self.stores = {name: HostStore(name, first_rev - 1, clock, stamp) for name in names}
         self.faults = FaultBoard()
         self.requests = Visits()
         self._plays = self._make_plays(seed, speed, history_runs, play=play)
@@ -79,7 +83,8 @@ class Simulator:
             down_hosts=self.down_hosts, secret=secret, inner_timeout_seconds=inner_timeout_seconds,
             dead_host_status=dead_host_status, faults=self.faults, visits=self.requests,
         )  # fmt: skip
-        prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
+        self._tls = tls
+        self._prefix = prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
         self._server = Server((bind, port), self._gateway, prefix, tls)
         self.url = self._server.origin + prefix
         self.control_url = f"{self._server.origin}/__ctl"
@@ -117,6 +122,17 @@ class Simulator:
         if self._player.is_alive():
             self._player.join()
         self._server.stop()
+
+    def close_port(self) -> None:
+        """Nobody listens any more, and open connections are reset; reports go on."""
+        self._server.stop()
+
+    def open_port(self, tls: Tls | None = None) -> None:
+        """Listens again where it did; with `tls` it shows another certificate from now on."""
+        self._tls = tls or self._tls
+        host, port = self._server.server_address[:2]
+        self._server = Server((str(host), int(port)), self._gateway, self._prefix, self._tls)
+        self._server.start()
 
     def _run_plays(self) -> None:
         while not self._stopping.is_set() and self._plays:

@@ -39,8 +39,15 @@ class HostStore:
     header that stood at that revision goes (U5). All methods may be called from any thread.
     """
 
-    def __init__(self, host: str, base_rev: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        host: str,
+        base_rev: int = 0,
+        clock: Callable[[], float] = time.time,
+        stamp: Callable[[Document], Document] = lambda document: document,
+    ) -> None:
         self.host = host
+        self._stamp = stamp  # what is changed in each document that is uploaded
         self._clock = clock
         self._lock = threading.RLock()
         self._base_rev = base_rev
@@ -61,11 +68,11 @@ class HostStore:
     def upload(self, document: Mapping[str, Any]) -> int:
         """Stores a document and returns its revision. Raises ValueError if `_id` or `_rev` cannot be stored."""
         with self._lock:
-            stored = dict(document)
+            stored = self._stamp(dict(document))
             rev = self._next_rev()
             header = {"_id": stored.get("_id"), "_rev": stored.get("_rev", rev)}
-            stamp = stored.get("timestamp", stored.get("report_timestamp", self._clock()))
-            header |= {"timestamp": stamp} | {name: stored.get(name) for name in _HEADER_FIELDS[1:]}
+            at = stored.get("timestamp", stored.get("report_timestamp", self._clock()))
+            header |= {"timestamp": at} | {name: stored.get(name) for name in _HEADER_FIELDS[1:]}
             stored |= header  # written back into the document, as fff_web does
             self._insert(header, zlib.compress(json.dumps(stored).encode("ascii"), 1))
             return int(header["_rev"])

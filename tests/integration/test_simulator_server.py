@@ -95,6 +95,16 @@ def test_the_gateway_answers_for_itself_under_the_prefix_only(simulator: Simulat
     assert (answer.status, b"<html>" in answer.read()) == (404, True)
 
 
+def test_a_port_that_is_closed_and_opened_again_is_the_same_one(simulator: Simulator, client: Client) -> None:
+    assert client.messages(sync())
+    simulator.close_port()
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", client.http.port)):  # noqa: PT011  (refused)
+        pass
+    simulator.open_port()
+    client.http.close()
+    assert client.messages(sync())
+
+
 def test_a_malformed_question_comes_back_as_html_with_status_200_through_the_proxy(client: Client) -> None:  # U9
     answer = client.post(f"/redirect?path={HOST}&port=9215", {"event": "sync_request", "known_rev": "x"})
     assert (answer.status, answer.read()[:15]) == (200, b"<!DOCTYPE html>")

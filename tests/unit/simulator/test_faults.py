@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from dqmsquare.simulator import HostStore, protocol
 from dqmsquare.simulator.exchange import Answer, whole
 from dqmsquare.simulator.faults import ANSWER_FAULTS, NAMES, ROW_FAULTS, Fault, FaultBoard
 from dqmsquare.simulator.garbage import SHAPES
+from dqmsquare.simulator.hostile import CHANGES
 
 TRUTH = whole(b'{"messages": []}')
 
@@ -88,6 +90,28 @@ def test_values_that_a_database_would_choke_on() -> None:
     assert "NaN" in json.dumps(changed("nan", [row]))
 
 
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_hostile_document_is_still_json_of_pythons_kind_and_has_its_id(name: str) -> None:
+    row = {"_id": "a", "type": "dqm-source-state", "tag": "t", "run": 1, "extra": {"stdlog_end": ["kept\n"]}}
+    [document] = changed(name, [row])
+    assert document != row
+    assert json.loads(json.dumps(document))["_id"] == "a"
+
+
+def test_an_odd_revision_comes_beside_the_others() -> None:
+    rows = [{"_id": "a", "_rev": 5}]
+    assert changed("odd-revs:string", rows) == [{"_id": "a-foreign", "_rev": "12"}, *rows]
+
+
+def test_bytes_that_are_no_utf8_stand_in_headers_tags() -> None:
+    store = HostStore("fu-1")
+    store.upload({"_id": "a", "tag": "beam"})
+    body = b"".join(struck("bad-utf8", whole(b"".join(protocol.answer(store, [protocol.SyncRequest(None)])))).pieces)
+    assert b"\xffbeam" in body
+    with pytest.raises(UnicodeDecodeError):
+        body.decode()
+
+
 def test_a_fault_strikes_its_path_host_and_event_only() -> None:
     board = FaultBoard()
     board.set("status:500", path="/redirect", host="fu-1", event="sync_request")
@@ -126,6 +150,7 @@ def test_an_unknown_fault_is_refused(name: str) -> None:
 def test_what_the_fault_table_of_the_project_asks_for_is_there() -> None:
     assert {
         "hang", "drip", "cut", "status", "html", "redirect", "stream-forever", "gzipbomb", "garbage", "down", "retry-after",
+        "bad-utf8", "newer", "odd-revs", "wrong-types", "long-line", "many-lines", "many-points", "poison",
         "leave-out", "reorder", "duplicate", "skew", "nan", "nul", "surrogate", "shrink", "inner-timeout",
     } <= NAMES  # fmt: skip
     assert len(SHAPES) >= 40

@@ -168,3 +168,12 @@ def test_requests_are_counted_by_path_host_and_event() -> None:
     assert len(visits.times("/redirect", "fu-1")) == 2
     visits.clear()
     assert visits.count() == 0
+
+
+def test_a_document_may_be_newer_than_the_header_that_named_it() -> None:  # U7
+    gateway = make_gateway()
+    rev = gateway.stores["fu-1"].upload({"_id": "a", "type": "dqm-other"})
+    gateway.faults.set("newer")
+    answer = post(gateway, "/redirect", {"event": "request_documents", "ids": ["a"]}, path="fu-1", port="9215")
+    [document] = json.loads(json.loads(text(answer))["messages"][0])["documents"]
+    assert (document["_id"], document["_rev"]) == ("a", rev + 1)
