@@ -60,6 +60,17 @@ test: install-dev ## run all tests; fetches a browser as root, else uses one tha
 	@.ci/need chromium || true
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: chaos chaos-kills
+chaos: install-dev ## ten minutes of random faults, then the oracle (CHAOS_SECONDS=600, CHAOS_SEED=)
+	@$(BIN)/python -m tests.chaos
+
+chaos-kills: install-dev ## 200 times SIGKILL at random instants, then the oracle
+	@$(BIN)/python -m tests.chaos.kills
+
+.PHONY: soak
+soak: install-dev ## 100,000 documents through reader, scrubber and store: does memory grow?
+	@$(BIN)/python -m tests.faults.soak
+
 .PHONY: check check-format check-lint check-types check-imports check-tree check-packages
 check: check-format check-lint check-types check-imports check-tree check-packages ## format, lint, types, layers, what may not be in the tree
 

@@ -132,6 +132,23 @@ def private_postgres() -> Iterator[PrivateServer]:
         yield private
 
 
+@pytest.fixture(scope="module")
+def breakable_postgres() -> Iterator[tuple[PrivateServer, dict[str, str]]]:
+    """A server of a module's own, to be broken and mended, and the databases to copy."""
+    with _private_server() as private:
+        yield private, _make_templates(private.server)
+
+
+@contextmanager
+def breakable_place(folder: Path) -> Iterator[tuple[PrivateServer, TestPlace]]:
+    """Databases on a server of their own that may be stopped hard, also outside of a test."""
+    with (
+        _private_server() as private,
+        copied_databases(private.server, _make_templates(private.server), folder) as copied,
+    ):
+        yield private, copied
+
+
 @pytest.fixture
 def private_place(private_postgres: PrivateServer, tmp_path: Path) -> Iterator[TestPlace]:
     """Databases on it."""
