@@ -3,14 +3,17 @@
 import shutil
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import CDPSession, sync_playwright
 
+from bench.figures import Figure
 from dqmsquare.documents import StreamFiles
 from tests.browser.cast import RUN, a_job, fill
 from tests.browser.conftest import FLAGS
 from tests.browser.rehearsal import Rehearsal, now, serving
+from tests.postgres import TestPlace
 
 _N_CLIENTS = 40
 _N_LUMIS = 4_000
@@ -36,8 +39,8 @@ def _busy_seconds(devtools: CDPSession) -> float:
     return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
-def measure() -> list[float]:
-    """Seconds of main thread per update, what the page does anyway in that time taken off."""
+def measure(place: TestPlace, folder: Path) -> list[Figure]:  # noqa: ARG001
+    """Time of the main thread per update, what the page does anyway in that time taken off."""
     with pytest.MonkeyPatch.context() as monkeypatch, sync_playwright() as playwright:
         stage = Rehearsal(monkeypatch, now)
         fill(stage)
@@ -60,13 +63,5 @@ def measure() -> list[float]:
                 page.wait_for_timeout(_REST_MS)
                 seconds.append(_busy_seconds(devtools) - before - (before - idle))
             browser.close()
-    return seconds
-
-
-def report(seconds: list[float]) -> str:
-    """Median and longest, in words."""
-    ordered = sorted(seconds)
-    return (
-        f"an update of {_N_CLIENTS} clients and {_N_LUMIS} lumisections: main thread busy for a median of "
-        f"{1000 * statistics.median(ordered):.0f} ms, longest {1000 * ordered[-1]:.0f} ms"
-    )
+    what = f"an update of {_N_CLIENTS} clients and {_N_LUMIS:,} lumisections: the browser's main thread"
+    return [Figure(what=what, unit="ms", seen=1_000 * statistics.median(seconds), is_cost=True)]
