@@ -9,7 +9,7 @@ from datetime import datetime
 from dqmsquare.errors import StoreUnavailable
 from dqmsquare.server.rendered import EventId, Rendered, Snapshot, change_of, event_id
 from dqmsquare.server.watched import Connection, WatchedDatabase, utc_now
-from dqmsquare.storage.change_queries import database_id, newest_change_id
+from dqmsquare.storage import change_queries
 
 __all__ = ["EventId", "Make", "Rendered", "Snapshot", "Snapshots"]
 
@@ -17,11 +17,6 @@ _MAX_BYTES = 64 * 2**20  # per cluster
 _MAX_SNAPSHOTS = 1_000
 
 Make = Callable[[Connection, EventId], Rendered]
-
-
-def read_position(connection: Connection) -> tuple[str, int]:
-    """The database's id and its newest change."""
-    return database_id(connection), newest_change_id(connection)
 
 
 class _Entry:
@@ -44,7 +39,7 @@ class Snapshots:
         database: WatchedDatabase,
         clock: Callable[[], datetime] = utc_now,
         *,
-        position: Callable[[Connection], tuple[str, int]] = read_position,
+        position: Callable[[Connection], tuple[str, int]] = change_queries.position,
         max_bytes: int = _MAX_BYTES,
     ) -> None:
         self._database = database
@@ -76,6 +71,15 @@ class Snapshots:
             made = flight.result()
             if made.stale_since is not None or _is_new_enough(entry, made, after):
                 return made
+
+    def at_hand(self, key: Hashable, after: EventId | int | None = None) -> Snapshot | None:
+        """What get() would return without making it or waiting for it; None where it would have to."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry.snapshot is None or not self._is_good(entry, entry.snapshot, after):
+                return None
+            self._entries.move_to_end(key)
+            return entry.snapshot
 
     def forget(self, runs: Iterable[int | None], change_id: int) -> None:
         """Answers about these runs, and those about no run, are wrong unless they were made at `change_id` or later.
@@ -123,6 +127,8 @@ class Snapshots:
         except BaseException as error:
             with self._lock:
                 entry.flight = None
+                if entry.snapshot is None and self._entries.get(key) is entry:
+                    del self._entries[key]  # anybody may make up addresses of what is not there
             flight.set_exception(error)
             raise
         with self._lock:

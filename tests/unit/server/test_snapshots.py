@@ -124,7 +124,7 @@ def test_an_answer_that_is_wrong_at_once_still_holds_for_a_second(cluster):
     assert cluster.snapshots.expire() == {1}
 
 
-def test_many_readers_of_one_page_have_it_made_once(cluster):
+def test_f50_many_readers_of_one_page_have_it_made_once(cluster):
     begun, go_on = threading.Event(), threading.Event()
 
     def make(connection, event):
@@ -178,6 +178,22 @@ def test_a_page_that_cannot_be_made_is_not_kept_and_can_be_asked_for_again(clust
         with pytest.raises(ValueError, match="a fault in a page"):
             cluster.snapshots.get("page", fails, run=1)
     assert cluster.snapshots.get("page", Maker(), run=1).body == b"1"
+
+
+def test_what_is_not_there_takes_no_place_and_crowds_out_no_answer(cluster):
+    make = Maker()
+    cluster.snapshots.get("page", make, run=1)
+
+    def fails(connection, event):
+        raise KeyError("no such job")
+
+    for number in range(1_100):
+        with pytest.raises(KeyError):
+            cluster.snapshots.get(f"made up {number}", fails, run=None)
+    cluster.snapshots.get("another page", make, run=1)
+    cluster.snapshots.get("page", make, run=1)
+    assert len(make.events) == 2
+    assert len(cluster.snapshots._entries) == 2
 
 
 def test_without_a_database_the_last_answer_is_served_and_says_since_when(cluster):
