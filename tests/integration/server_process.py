@@ -71,8 +71,8 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(place: TestPlace, tmp_path: Path, **settings: str) -> Iterator[ServerProcess]:
-    """A server on the test's databases, once it is ready."""
+def running_server(place: TestPlace, tmp_path: Path, *command: str, **settings: str) -> Iterator[ServerProcess]:
+    """A server on the test's databases, once it is ready. `command`: what Python runs in the place of server.py."""
     port, monitoring_port = free_port(), free_port()
     environ = {
         "PATH": os.environ["PATH"],
@@ -85,7 +85,11 @@ def running_server(place: TestPlace, tmp_path: Path, **settings: str) -> Iterato
     output = tmp_path / "output"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "server.py")], env=environ, cwd=tmp_path, stdout=file, stderr=file
+            [sys.executable, *(command or (str(ROOT / "server.py"),))],
+            env=environ,
+            cwd=tmp_path,
+            stdout=file,
+            stderr=file,
         )
     server = ServerProcess(process, port, monitoring_port, "/dqm/dqm-square", output)
     try:
