@@ -8,14 +8,19 @@ from datetime import datetime
 import psycopg2
 import pytest
 
+from dqmsquare.server.api_v1.operations import OPERATIONS
 from tests.control_room_client import PASSWORD, Answer
 from tests.integration.control_room_stage import PLAYBACK_FU, PREFIX, Stage, control_room_stage, is_denied
 
 PUBLIC = {
-    "/", "/alarms", "/alarms/partial", "/api", "/api/v1/clusters/<name>/events", "/help", "/jobs/<raw_id>",
+    "/", "/alarms", "/alarms/partial", "/api", "/api/v1/clusters", "/api/v1/clusters/<name>/events",
+    "/api/v1/openapi.json", *(operation.rule for operation in OPERATIONS), "/help", "/jobs/<raw_id>",
     "/jobs/<raw_id>/log", "/jobs/<raw_id>/log.txt", "/jobs/<raw_id>/log/partial", "/jobs/<raw_id>/partial",
     "/jobs/<raw_id>/row", "/live/partial", "/runs/<run:int>/delivery", "/runs/<run:int>/delivery.json",
-    "/static/<name:path>", "/status", "/status/partial",
+    "/static/<name:path>", "/statistics", "/statistics/", "/statistics/<name>.csv", "/statistics/<name>.json",
+    "/statistics/<name>.png", "/status", "/status/partial",
+    "/timeline", "/timeline/", "/timeline/<run:int>/<tag>", "/timeline/<run:int>/<tag>/card", "/timeline/rows",
+    "/timeline/runs.csv",
 }  # fmt: skip
 DOOR = {"/cr/login", "/cr/login/"}  # in the Control Room, for those who are not in it yet
 CONTROL_ROOM = DOOR | {
@@ -38,7 +43,7 @@ def example(stage: Stage, rule: str) -> str:
     return re.sub(r"<([^>]+)>", lambda match: names.get(match[1], "x"), rule)
 
 
-def test_each_route_is_of_one_kind(stage: Stage):
+def test_security_b3_each_route_is_of_one_kind(stage: Stage):
     found = {route.rule for route in stage.application.routes}
     kinds = (PUBLIC, CONTROL_ROOM, MONITORING)
     assert sum(map(len, kinds)) == len(PUBLIC | CONTROL_ROOM | MONITORING)
@@ -46,7 +51,7 @@ def test_each_route_is_of_one_kind(stage: Stage):
     assert all(rule.startswith("/cr") for rule in CONTROL_ROOM)
 
 
-def test_no_route_of_the_control_room_answers_a_stranger(stage: Stage):
+def test_security_b3_no_route_of_the_control_room_answers_a_stranger(stage: Stage):
     stranger = stage.client()
     for route in stage.application.routes:
         if route.rule in CONTROL_ROOM - DOOR:
@@ -57,7 +62,7 @@ def test_no_route_of_the_control_room_answers_a_stranger(stage: Stage):
     assert stage.n_asked == 0
 
 
-def test_a_crawl_by_get_changes_nothing(stage: Stage):
+def test_security_b1_a_crawl_by_get_changes_nothing(stage: Stage):
     client = stage.logged_in()
     tables = ("audit", "control_room_limits", "acknowledgements")
     before = {table: stage.place.rows(f"SELECT * FROM mirror.{table} ORDER BY 1") for table in tables}
@@ -73,7 +78,7 @@ def test_a_crawl_by_get_changes_nothing(stage: Stage):
 
 @pytest.mark.parametrize("name", ["dqmsquare-mirror-cr-account", "__Secure-dqmcr"])
 @pytest.mark.parametrize("value", ["expert", "random", "", "0" * 43])
-def test_the_forged_cookie_of_the_first_mirror_opens_nothing(stage: Stage, name, value):
+def test_security_a2_the_forged_cookie_of_the_first_mirror_opens_nothing(stage: Stage, name, value):
     forger = stage.client(cookies={name: value})
     assert is_denied(forger.get("/cr/"))
     assert is_denied(forger.ask("what=get_dqm_machines"))
@@ -81,7 +86,7 @@ def test_the_forged_cookie_of_the_first_mirror_opens_nothing(stage: Stage, name,
     assert (stage.n_asked, stage.audit()) == (0, [])
 
 
-def test_the_cookie_of_a_session_is_the_control_rooms_alone_and_stored_nowhere(stage: Stage):
+def test_security_a1_a4_the_cookie_of_a_session_is_the_control_rooms_alone_and_stored_nowhere(stage: Stage):
     client = stage.client()
     answer = client.log_in()
     [cookie] = [cookie for cookie in answer.all("Set-Cookie") if cookie.startswith("__Secure-dqmcr=")]
@@ -95,7 +100,7 @@ def test_the_cookie_of_a_session_is_the_control_rooms_alone_and_stored_nowhere(s
     assert is_denied(stage.client(cookies={"__Secure-dqmcr": stored}).get("/cr/"))
 
 
-def test_a_new_login_and_a_logout_end_the_session_before(stage: Stage):
+def test_security_a1_a_new_login_and_a_logout_end_the_session_before(stage: Stage):
     client = stage.logged_in()
     first = dict(client.cookies)
     form = stage.client()
@@ -111,7 +116,7 @@ def test_a_new_login_and_a_logout_end_the_session_before(stage: Stage):
     assert is_denied(client.get("/cr/"))
 
 
-def test_logging_out_everywhere_ends_every_session_of_the_account_and_no_other(stage: Stage):
+def test_security_a3_logging_out_everywhere_ends_every_session_of_the_account_and_no_other(stage: Stage):
     here, there, other = stage.logged_in(), stage.logged_in(), stage.logged_in("reader")
     token = here.get("/cr/logout/").soup.select_one("input[name=token]")["value"]
     here.post("/cr/logout/", {"token": token, "everywhere": "1"})
@@ -119,7 +124,7 @@ def test_logging_out_everywhere_ends_every_session_of_the_account_and_no_other(s
     assert other.get("/cr/").status == 200
 
 
-def test_a_session_ends_unused_after_an_hour_and_in_any_case_after_twelve(stage: Stage):
+def test_security_a3_a_session_ends_unused_after_an_hour_and_in_any_case_after_twelve(stage: Stage):
     client = stage.logged_in()
     for _ in range(12):
         stage.clock.advance(minutes=59)
@@ -156,7 +161,7 @@ def test_a_session_is_over_when_its_account_has_changed(stage: Stage, place, tmp
             assert is_denied(later.client(cookies=dict(client.cookies)).get("/cr/"))
 
 
-def test_the_password_is_asked_again_before_something_is_changed_and_after_five_minutes(stage: Stage):
+def test_security_a9_the_password_is_asked_again_before_something_is_changed_and_after_five_minutes(stage: Stage):
     stage.simulator.control_room.is_mended = True
     client = stage.logged_in(stepped_up=False)
     restart = {"what": "restart_fff", "host": PLAYBACK_FU}
@@ -180,7 +185,7 @@ def test_the_password_is_asked_again_before_something_is_changed_and_after_five_
         {"Origin": "https://evil.org", "Host": "evil.org"},
     ],
 )  # fmt: skip
-def test_a_command_from_another_page_is_refused_and_noted(stage: Stage, headers):
+def test_security_b2_a_command_from_another_page_is_refused_and_noted(stage: Stage, headers):
     client = stage.logged_in()
     body = {"what": "restart_hltd", "host": PLAYBACK_FU, "token": client.token}
     assert client.post("/cr/exe", body, **headers).status == 403
@@ -190,7 +195,7 @@ def test_a_command_from_another_page_is_refused_and_noted(stage: Stage, headers)
     assert stage.n_asked == 0
 
 
-def test_a_command_without_the_pages_token_is_refused(stage: Stage):
+def test_security_b1_a_command_without_the_pages_token_is_refused(stage: Stage):
     client, other = stage.logged_in(), stage.logged_in("reader")
     for token in ("", "0" * 64, other.token):
         client.token = token
@@ -221,7 +226,7 @@ def test_a_login_form_is_good_in_the_browser_that_it_was_given_to(stage: Stage):
     assert browser.post("/cr/login/", fields).status == 303
 
 
-def test_a_wrong_name_and_a_wrong_password_are_told_apart_by_nobody(stage: Stage):
+def test_security_a6_a_wrong_name_and_a_wrong_password_are_told_apart_by_nobody(stage: Stage):
     client = stage.client()
     wrong_password, wrong_name = client.log_in(password="wrong"), client.log_in("canary-name", "wrong")
     assert wrong_password.status == wrong_name.status == 401
@@ -230,7 +235,7 @@ def test_a_wrong_name_and_a_wrong_password_are_told_apart_by_nobody(stage: Stage
     assert "canary-name" not in str(stage.place.rows("SELECT * FROM mirror.audit"))
 
 
-def test_many_tries_are_slowed_down_and_nobody_else_is(stage: Stage):
+def test_security_a8_many_tries_are_slowed_down_and_nobody_else_is(stage: Stage):
     stage.clock.stand_still()
     guesser = stage.client(address="137.138.0.1")
     answers = [guesser.log_in(password=f"wrong {i}") for i in range(30)]
@@ -245,7 +250,7 @@ def test_many_tries_are_slowed_down_and_nobody_else_is(stage: Stage):
     assert guesser.log_in().status == 303
 
 
-def test_each_further_failure_doubles_the_wait(stage: Stage):
+def test_security_a8_each_further_failure_doubles_the_wait(stage: Stage):
     stage.clock.stand_still()
     guesser = stage.client()
     waits = []
@@ -258,7 +263,7 @@ def test_each_further_failure_doubles_the_wait(stage: Stage):
     assert all(1.5 * before < after < 3 * before for before, after in itertools.pairwise(waits[1:]))
 
 
-def test_an_address_that_tries_many_names_is_slowed_down_too(stage: Stage):
+def test_security_a8_an_address_that_tries_many_names_is_slowed_down_too(stage: Stage):
     stage.clock.stand_still()
     guesser = stage.client(address="137.138.0.1")
     statuses = [guesser.log_in(f"name{i}", "wrong").status for i in range(25)]
@@ -272,7 +277,7 @@ def test_the_password_that_is_asked_again_is_slowed_down_too(stage: Stage):
 
 
 @pytest.mark.parametrize("next_path", ["//evil", "/\\evil", "https://evil.org/", "/api", "/cr/../api"])
-def test_a_login_leads_nowhere_else(stage: Stage, next_path):
+def test_security_i3_a_login_leads_nowhere_else(stage: Stage, next_path):
     client = stage.client()
     fields = client.fields()
     fields |= {"username": "expert", "password": PASSWORD, "next": next_path}
@@ -297,7 +302,7 @@ def test_what_the_front_end_puts_before_the_cookies_does_not_matter(stage: Stage
     assert stage.client().get("/cr/", Cookie=f"{'0f' * 40}; {cookie}").status == 200
 
 
-def test_no_answer_of_the_control_room_is_kept_and_each_is_plain_or_a_page(stage: Stage):
+def test_security_d4_e3_no_answer_of_the_control_room_is_kept_and_each_is_plain_or_a_page(stage: Stage):
     client = stage.logged_in()
     for path in (
         "/cr/",
@@ -313,7 +318,7 @@ def test_no_answer_of_the_control_room_is_kept_and_each_is_plain_or_a_page(stage
     assert client.get("/cr/").header("Referrer-Policy") == "same-origin"
 
 
-def test_nobody_updates_or_deletes_the_audit(stage: Stage):
+def test_security_f3_nobody_updates_or_deletes_the_audit(stage: Stage):
     stage.logged_in()
     config = stage.config
     server = psycopg2.connect(
@@ -339,7 +344,7 @@ def test_nobody_updates_or_deletes_the_audit(stage: Stage):
     assert len(stage.audit()) == 1
 
 
-def test_the_owner_clears_out_what_is_older_than_its_retention(stage: Stage):
+def test_security_g4_the_owner_clears_out_what_is_older_than_its_retention(stage: Stage):
     from dqmsquare.storage.control_room_audit import forget_old_actions
 
     stage.logged_in()
@@ -353,7 +358,7 @@ def test_the_owner_clears_out_what_is_older_than_its_retention(stage: Stage):
     assert len(stage.audit()) == 1
 
 
-def test_who_did_what_is_in_the_log_too(stage: Stage, caplog):
+def test_security_f3_who_did_what_is_in_the_log_too(stage: Stage, caplog):
     with caplog.at_level("INFO"):
         client = stage.logged_in()
         client.act(what="restart_hltd", host=PLAYBACK_FU)

@@ -44,7 +44,7 @@ def good(what: str) -> dict[str, str]:
     return {one.name: GOOD[one.name] for one in COMMANDS[what].parameters}
 
 
-def test_no_payload_in_any_parameter_of_any_command_reaches_dqm2(stage: Stage):
+def test_security_c1_no_payload_in_any_parameter_of_any_command_reaches_dqm2(stage: Stage):
     client = stage.logged_in()
     expected = []
     for command in OPEN:
@@ -75,7 +75,7 @@ def test_asking_for_nothing_is_no_try_at_anything(stage: Stage):
     assert stage.commands_in_audit() == []
 
 
-def test_what_was_rejected_is_kept_scrubbed_and_clipped(stage: Stage):
+def test_security_f4_what_was_rejected_is_kept_scrubbed_and_clipped(stage: Stage):
     client = stage.logged_in()
     client.act(what="restart_hltd", host=f"{PRODUCTION_FU};cat /nfshome0/somebody/secret")
     client.act(what="restart_hltd", host="x" * 10_000)
@@ -184,7 +184,7 @@ def test_a_playback_run_must_be_on_the_list_and_its_numbers_are_written_by_us(st
     assert parameters == {"run_number": "run398183", "run_key": "hi_run", "number_of_ls": "30"}
 
 
-def test_dqm2s_defects_read_as_unknown_and_are_not_tried_again(stage: Stage):
+def test_f51_dqm2s_defects_read_as_unknown_and_are_not_tried_again(stage: Stage):
     client = stage.logged_in()
     client.ask("what=get_simulator_runs")
     n_asked = stage.n_asked

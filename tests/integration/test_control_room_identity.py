@@ -31,7 +31,7 @@ def identified(place, tmp_path):
         yield Identified(stage)
 
 
-def test_with_a_key_the_control_room_wants_an_identity_and_the_password(identified):
+def test_security_a10_with_a_key_the_control_room_wants_an_identity_and_the_password(identified):
     stage = identified.stage
     assert stage.client().get("/cr/login/").status == 403
     assert stage.client().log_in().status == 403
@@ -63,7 +63,7 @@ def test_an_account_that_is_tied_takes_no_other_person(identified):
     assert identified.client().log_in("reader", f"{PASSWORD} too").status == 303
 
 
-def test_a_weak_identity_may_read(identified):
+def test_security_a10_a_weak_identity_may_read(identified):
     weak = identified.client(**{"cms-authn-method": "AUCookie"})
     assert weak.log_in().status == 303
     weak.step_up()
@@ -78,7 +78,7 @@ def test_a_role_that_somebody_sends_along_grants_nothing(identified):
     assert other.log_in().status == 401
 
 
-def test_identities_are_neither_logged_nor_shown(identified, caplog):
+def test_security_f2_identities_are_neither_logged_nor_shown(identified, caplog):
     with caplog.at_level("DEBUG"):
         somebody = identified.client()
         somebody.log_in()

@@ -23,7 +23,7 @@ def kill_all(server: subprocess.Popen[bytes]) -> None:
     server.wait()
 
 
-def test_a_server_that_is_killed_while_dqm2_works_leaves_an_action_of_unknown_effect(place: TestPlace, tmp_path):
+def test_f51_a_server_that_is_killed_while_dqm2_works_leaves_an_action_of_unknown_effect(place: TestPlace, tmp_path):
     with Simulator() as simulator, mirror_on(place, simulator, tmp_path, **SETTINGS) as mirror:
         simulator.control_room.is_mended = True
         server = mirror.start_server()
@@ -72,7 +72,7 @@ def run_server(*arguments: str, typed: str = "", **settings: str) -> subprocess.
     )
 
 
-def test_a_server_in_production_does_not_start_with_plain_passwords():
+def test_security_a5_a_server_in_production_does_not_start_with_plain_passwords():
     settings = {"ENV": "production", "POSTGRES_HOST": "db", "PUBLIC_ID_KEY": "k" * 32}
     ended = run_server("--check", **settings, **SETTINGS)
     assert ended.returncode == 2

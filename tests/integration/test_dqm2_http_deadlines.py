@@ -81,7 +81,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         pytest.param(after(HEAD + b"Content-Length: 99\r\n\r\n<html>", dripping(b"x", 0.05)), id="page-drips"),
     ],
 )
-def test_the_deadline_holds_whatever_the_server_does(behave):
+def test_f2_f3_the_deadline_holds_whatever_the_server_does(behave):
     with peer(behave) as server:
         started = time.monotonic()
         with pytest.raises(UpstreamTimeout, match=r"0\.4 s"):
@@ -89,7 +89,7 @@ def test_the_deadline_holds_whatever_the_server_does(behave):
         assert DEADLINE_SECONDS <= time.monotonic() - started + 0.01 < PATIENCE_SECONDS
 
 
-def test_requests_that_time_out_leave_no_threads_behind():
+def test_f2_requests_that_time_out_leave_no_threads_behind():
     with peer(hang) as server:
         session = Dqm2Session(config_of(server.url))
         counts = set()
@@ -101,7 +101,7 @@ def test_requests_that_time_out_leave_no_threads_behind():
     assert len(counts) == 1
 
 
-def test_many_requests_at_once_each_end_at_their_own_deadline():
+def test_f2_many_requests_at_once_each_end_at_their_own_deadline():
     lasted = {}
 
     def ask(url, seconds):
@@ -121,7 +121,7 @@ def test_many_requests_at_once_each_end_at_their_own_deadline():
     )
 
 
-def test_a_pause_within_the_deadline_may_be_too_long():
+def test_f3_a_pause_within_the_deadline_may_be_too_long():
     with peer(after(HEAD + b"Content-Length: 99\r\n\r\n[", hang)) as server:
         started = time.monotonic()
         with pytest.raises(UpstreamTimeout, match="nothing came"):
@@ -129,7 +129,7 @@ def test_a_pause_within_the_deadline_may_be_too_long():
         assert time.monotonic() - started < PATIENCE_SECONDS
 
 
-def test_a_listing_that_drips_without_a_message_times_out_by_its_pause():
+def test_f3_a_listing_that_drips_without_a_message_times_out_by_its_pause():
     with peer(after(HEAD + b'Content-Length: 999\r\n\r\n{"messages": [', dripping(b" ", 0.02))) as server:
         started = time.monotonic()
         with (
@@ -151,14 +151,14 @@ def test_closing_a_session_ends_what_is_under_way_at_once():
         assert time.monotonic() - started < PATIENCE_SECONDS
 
 
-def test_a_closed_port_is_unreachable():
+def test_f1_a_closed_port_is_unreachable():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(UpstreamUnreachable, match="the connection was refused"):
         fetch(f"http://127.0.0.1:{port}")
 
 
-def test_a_name_that_does_not_resolve_is_unreachable_and_is_not_named():
+def test_f1_a_name_that_does_not_resolve_is_unreachable_and_is_not_named():
     with pytest.raises(UpstreamUnreachable) as caught:
         fetch("http://no-such-host.invalid", deadline_seconds=20)
     assert str(caught.value) == "its name cannot be resolved"
@@ -184,7 +184,7 @@ def test_a_name_that_does_not_resolve_is_unreachable_and_is_not_named():
         ),
     ],
 )
-def test_an_answer_that_breaks_off_says_how(behave, kind, message):
+def test_f1_f9_an_answer_that_breaks_off_says_how(behave, kind, message):
     with peer(behave) as server:
         with pytest.raises(UpstreamError) as caught:
             fetch(server.url, deadline_seconds=5)
@@ -203,7 +203,7 @@ def message_of(first, n_headers, total_sent, total, padding=""):
 @pytest.mark.parametrize(
     ("then", "kind"), [(close, UpstreamMalformed), (reset, UpstreamUnreachable), (hang, UpstreamTimeout)]
 )
-def test_messages_before_a_break_come_out_before_the_error(then, kind):
+def test_f12_messages_before_a_break_come_out_before_the_error(then, kind):
     sent = HEAD + b'Content-Length: 9999\r\n\r\n{"messages": [' + message_of(1, 2, 2, 4).encode() + b', "{'
     seen = []
     with peer(after(sent, then)) as server, feed_of(server) as feed:
@@ -228,7 +228,7 @@ def test_the_newest_revision_is_known_while_the_answer_still_comes():
 
 
 @pytest.mark.parametrize("headers", ["", "Content-Encoding: gzip\r\n"])
-def test_an_endless_answer_is_dropped_at_the_cap(headers):
+def test_f4_an_endless_answer_is_dropped_at_the_cap(headers):
     chunk = gzip.compress(b"[" * MEBIBYTE) if headers else b"[" * MEBIBYTE
     with peer(endless(chunk, headers=headers)) as server:
         with pytest.raises(UpstreamMalformed) as caught:
@@ -237,7 +237,7 @@ def test_an_endless_answer_is_dropped_at_the_cap(headers):
 
 
 @pytest.mark.parametrize("status", ["302 Found", "503 Service Unavailable", "404 Not Found"])
-def test_the_endless_body_of_what_is_no_answer_is_not_read(status):
+def test_f4_the_endless_body_of_what_is_no_answer_is_not_read(status):
     def behave(connection, _):
         connection.sendall(f"HTTP/1.1 {status}\r\nLocation: https://login.test/\r\n\r\n".encode())
         while True:
@@ -250,7 +250,7 @@ def test_the_endless_body_of_what_is_no_answer_is_not_read(status):
         assert time.monotonic() - started < PATIENCE_SECONDS
 
 
-def test_a_gzip_bomb_is_dropped_while_it_is_small():
+def test_f4_a_gzip_bomb_is_dropped_while_it_is_small():
     squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(squeezer.compress(b"[" * MEBIBYTE) for _ in range(128)) + squeezer.flush()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -261,7 +261,7 @@ def test_a_gzip_bomb_is_dropped_while_it_is_small():
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 50  # MiB
 
 
-def test_compressed_data_that_never_gives_a_byte_ends_at_the_deadline():
+def test_f4_compressed_data_that_never_gives_a_byte_ends_at_the_deadline():
     squeezer = zlib.compressobj(0, zlib.DEFLATED, 31)
     start = squeezer.compress(b"") + squeezer.flush(zlib.Z_SYNC_FLUSH)
     nothing = b"\x00\x00\x00\xff\xff" * 1_000  # stored blocks of length 0
@@ -272,7 +272,7 @@ def test_compressed_data_that_never_gives_a_byte_ends_at_the_deadline():
         fetch(server.url)
 
 
-def test_a_header_message_without_end_is_dropped_at_two_mebibytes():
+def test_f4_a_header_message_without_end_is_dropped_at_two_mebibytes():
     def behave(connection, _):
         connection.sendall(HEAD + b'\r\n{"messages": ["')
         while True:
@@ -288,7 +288,7 @@ def test_a_header_message_without_end_is_dropped_at_two_mebibytes():
     assert caught.value.kind == "too-large"
 
 
-def test_memory_stays_flat_while_200_megabytes_of_headers_pass():
+def test_f4_memory_stays_flat_while_200_megabytes_of_headers_pass():
     total = 60_000
     template = message_of(10**9, 500, 10**9 + 10**8, total, padding="x" * 3_300)
 

@@ -18,7 +18,7 @@ def fetch(session):
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
-def test_neither_request_nor_cookie_follows_a_redirect(status):
+def test_f8_neither_request_nor_cookie_follows_a_redirect(status):
     with peer(answering(b"{}")) as elsewhere:
         headers = f"Location: {elsewhere.url}/login\r\n"
         with peer(answering(b"", status=status, headers=headers)) as dqm2:
@@ -30,7 +30,7 @@ def test_neither_request_nor_cookie_follows_a_redirect(status):
         assert (elsewhere.n_connections, elsewhere.asked) == (0, [])
 
 
-def test_proxies_and_passwords_of_the_environment_are_not_used(monkeypatch, tmp_path):
+def test_security_c3_proxies_and_passwords_of_the_environment_are_not_used(monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password something\n")
     with peer(answering(b"proxied")) as proxy, peer(answering(b"{}")) as dqm2:

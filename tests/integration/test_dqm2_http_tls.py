@@ -75,7 +75,7 @@ def test_the_connection_is_kept_over_tls(authority, server_tls, ours):
         assert server.n_connections == 1
 
 
-def test_a_certificate_of_another_authority_is_refused(authority, server_tls, tmp_path):
+def test_f7_a_certificate_of_another_authority_is_refused(authority, server_tls, tmp_path):
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other", "stranger").issue("robot")
     with (
@@ -85,7 +85,7 @@ def test_a_certificate_of_another_authority_is_refused(authority, server_tls, tm
         fetch_once(server.url, stranger, authority.bundle)
 
 
-def test_an_expired_certificate_is_refused(authority, server_tls):
+def test_f7_f42_an_expired_certificate_is_refused(authority, server_tls):
     expired = authority.issue("late", valid_from=NOW - 2 * ONE_DAY, valid_until=NOW - ONE_DAY)
     with (
         peer(answering(b"[1]"), server_tls) as server,
@@ -95,14 +95,14 @@ def test_an_expired_certificate_is_refused(authority, server_tls):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_refusal_is_told_from_a_broken_connection_in_each_version_of_tls(authority, server_tls, version):
+def test_f7_a_refusal_is_told_from_a_broken_connection_in_each_version_of_tls(authority, server_tls, version):
     expired = authority.issue("late", valid_from=NOW - 2 * ONE_DAY, valid_until=NOW - ONE_DAY)
     server_tls.minimum_version = server_tls.maximum_version = version
     with peer(answering(b"[1]"), server_tls) as server, pytest.raises(UpstreamRefused):
         fetch_once(server.url, expired, authority.bundle)
 
 
-def test_a_missing_certificate_is_refused_before_anybody_is_asked(authority, server_tls, tmp_path):
+def test_f42_a_missing_certificate_is_refused_before_anybody_is_asked(authority, server_tls, tmp_path):
     nothing = Pair(tmp_path / "nothing.pem", tmp_path / "nothing-key.pem")
     with peer(answering(b"[1]"), server_tls) as server:
         with pytest.raises(UpstreamRefused) as caught:
@@ -120,14 +120,14 @@ def test_without_https_no_certificate_is_needed(tmp_path):
         assert fetch_once(server.url, nothing, tmp_path / "nothing.pem") == b"[1]"
 
 
-def test_a_server_that_nobody_vouches_for_is_not_spoken_to(server_tls, ours):
+def test_f43_security_c4_a_server_that_nobody_vouches_for_is_not_spoken_to(server_tls, ours):
     with peer(answering(b"[1]"), server_tls) as server:
         with pytest.raises(UpstreamUnreachable, match="the server's certificate cannot be verified"):
             fetch_once(server.url, ours)
         assert server.asked == []
 
 
-def test_a_server_with_another_name_is_not_spoken_to_and_not_named(authority, ours):
+def test_f43_security_c4_a_server_with_another_name_is_not_spoken_to_and_not_named(authority, ours):
     other = tls_of(authority.issue("other", hosts=("dqm2.test",)), authority)
     with peer(answering(b"[1]"), other) as server:
         with pytest.raises(UpstreamUnreachable) as caught:
@@ -136,7 +136,7 @@ def test_a_server_with_another_name_is_not_spoken_to_and_not_named(authority, ou
         assert server.asked == []
 
 
-def test_an_expired_server_is_not_spoken_to(authority, ours):
+def test_f43_security_c4_an_expired_server_is_not_spoken_to(authority, ours):
     late = authority.issue("server", hosts=("127.0.0.1",), valid_from=NOW - 2 * ONE_DAY, valid_until=NOW - ONE_DAY)
     with (
         peer(answering(b"[1]"), tls_of(late, authority)) as server,
@@ -154,7 +154,7 @@ def test_without_verification_anybody_is_spoken_to_and_that_is_said_once(server_
     assert "NOT verified" in warning
 
 
-def test_the_deadline_holds_for_a_server_that_never_answers_in_tls(authority, ours):
+def test_f2_the_deadline_holds_for_a_server_that_never_answers_in_tls(authority, ours):
     with peer(answering(b"[1]")) as server:
         session = Dqm2Session(config_of(server.url.replace("http:", "https:"), ours, authority.bundle))
         with pytest.raises(UpstreamTimeout):
@@ -169,7 +169,7 @@ def test_the_deadline_holds_for_a_server_that_never_answers_in_tls(authority, ou
         pytest.param(dripping(b"HTTP/1.1 200 OK\r\nX: ", 0.05), id="drips"),
     ],
 )
-def test_the_deadline_holds_over_tls(authority, server_tls, ours, behave):
+def test_f2_f3_the_deadline_holds_over_tls(authority, server_tls, ours, behave):
     with peer(behave, server_tls) as server:
         session = Dqm2Session(config_of(server.url, ours, authority.bundle))
         started = datetime.now(UTC)
@@ -179,7 +179,7 @@ def test_the_deadline_holds_over_tls(authority, server_tls, ours, behave):
         assert datetime.now(UTC) - started < timedelta(seconds=1.5)
 
 
-def test_a_replaced_certificate_is_used_without_a_restart(authority, server_tls, ours, tmp_path, caplog):
+def test_f42_a_replaced_certificate_is_used_without_a_restart(authority, server_tls, ours, tmp_path, caplog):
     live = Pair(tmp_path / "live.pem", tmp_path / "live-key.pem")
     expired = authority.issue("late", valid_from=NOW - 2 * ONE_DAY, valid_until=NOW - ONE_DAY)
     replace(live.certificate, expired.certificate)
@@ -195,7 +195,7 @@ def test_a_replaced_certificate_is_used_without_a_restart(authority, server_tls,
     assert caplog.messages == ["certificate read anew"]
 
 
-def test_a_half_replaced_pair_does_not_stop_what_works(authority, server_tls, ours, tmp_path, caplog):
+def test_f42_a_half_replaced_pair_does_not_stop_what_works(authority, server_tls, ours, tmp_path, caplog):
     live = Pair(tmp_path / "live.pem", tmp_path / "live-key.pem")
     replace(live.certificate, ours.certificate)
     replace(live.key, ours.key)
@@ -232,12 +232,12 @@ def test_a_pair_that_is_not_used_has_no_problems(tmp_path):
     assert problems(Pair(tmp_path / "none", tmp_path / "none"), url="http://dqm2.test") == []
 
 
-def test_the_expiry_of_a_certificate_is_known(authority):
+def test_f42_the_expiry_of_a_certificate_is_known(authority):
     until = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
     assert certificate_expiry(authority.issue("x", valid_until=until).certificate) == until
 
 
-def test_of_a_chain_the_first_expiry_counts(authority, ours, tmp_path):
+def test_f42_of_a_chain_the_first_expiry_counts(authority, ours, tmp_path):
     soon = authority.issue("soon", valid_until=NOW + ONE_DAY)
     chain = tmp_path / "chain.pem"
     chain.write_bytes(ours.certificate.read_bytes() + soon.certificate.read_bytes())
@@ -245,14 +245,14 @@ def test_of_a_chain_the_first_expiry_counts(authority, ours, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_the_expiry_of_what_is_no_certificate_is_an_error(tmp_path, content):
+def test_f42_the_expiry_of_what_is_no_certificate_is_an_error(tmp_path, content):
     if content is not None:
         (tmp_path / "x.pem").write_bytes(content)
     with pytest.raises(ConfigError, match="SERVER_GRID_CERT_PATH"):
         certificate_expiry(tmp_path / "x.pem")
 
 
-def test_each_fault_of_a_pair_has_its_own_words(authority, ours, tmp_path):
+def test_f42_each_fault_of_a_pair_has_its_own_words(authority, ours, tmp_path):
     broken = tmp_path / "broken.pem"
     broken.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     until, since = datetime(2026, 1, 2, 3, 4, tzinfo=UTC), datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
@@ -280,7 +280,7 @@ def test_each_fault_of_a_pair_has_its_own_words(authority, ours, tmp_path):
 
 
 @pytest.mark.timeout(20)
-def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_passphrase(authority, server_tls):
+def test_f42_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_passphrase(authority, server_tls):
     with (
         peer(answering(b"[1]"), server_tls) as server,
         pytest.raises(UpstreamRefused, match="the key is encrypted"),
@@ -289,7 +289,7 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_passphrase(author
 
 
 @pytest.mark.parametrize("content", [None, b"no authority"])
-def test_a_bundle_that_cannot_be_read_is_said_so(server_tls, ours, tmp_path, content):
+def test_f43_a_bundle_that_cannot_be_read_is_said_so(server_tls, ours, tmp_path, content):
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_bytes(content)

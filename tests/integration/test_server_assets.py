@@ -67,7 +67,7 @@ def test_a_file_is_sent_compressed(application):
         "APP.CSS",
     ],
 )
-def test_no_path_leads_elsewhere(application, path):
+def test_security_d5_no_path_leads_elsewhere(application, path):
     answer = ask(application, "/static/" + path)
     assert answer.status == 404
     assert "secret" not in answer.text

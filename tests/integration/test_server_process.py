@@ -155,7 +155,7 @@ def test_at_sigterm_no_new_stream_begins(server):
     assert reader.has_ended.wait(2)
 
 
-def test_no_secret_is_left_in_the_environment_of_a_request(place, tmp_path):
+def test_security_h5k_no_secret_is_left_in_the_environment_of_a_request(place, tmp_path):
     """Granian copies os.environ into every request: what is gone before it starts is not in it."""
     code = "from dqmsquare.server import serve; serve.hide_secrets(); import os; print(dict(os.environ))"
     environ = {**place.environ, "DQM_FFF_SECRET": "canary-secret", "DQM_CR_USERNAMES": "shifter:canary-password"}
@@ -170,7 +170,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_health_and_metrics_are_on_their_own_port(server):
+def test_security_g3_health_and_metrics_are_on_their_own_port(server):
     assert [server.monitoring(path) for path in ("/healthz", "/readyz", "/metrics", "/x")] == [200, 200, 200, 404]
     assert [server.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [404, 404, 404]
     server.get("/api?what=canary")
@@ -202,7 +202,7 @@ REFUSED = {
 SMUGGLED = b"GET /dqm/dqm-square/api?what=get_info HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_a_request_that_may_be_two_is_refused_and_the_connection_closed(server):
+def test_security_i1_a_request_that_may_be_two_is_refused_and_the_connection_closed(server):
     for name, (sent, status) in REFUSED.items():
         received = server.raw(sent + SMUGGLED)
         assert received.startswith(b"HTTP/1.1 " + status), name
@@ -210,14 +210,14 @@ def test_a_request_that_may_be_two_is_refused_and_the_connection_closed(server):
         assert not received.endswith(b"<still open>"), name
 
 
-def test_other_methods_are_not_served(server):
+def test_security_b4_other_methods_are_not_served(server):
     for method in (b"PUT", b"DELETE", b"TRACE", b"OPTIONS", b"PATCH", b"FOO"):
         received = server.raw(method + b" /dqm/dqm-square/api HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert received.startswith(b"HTTP/1.1 405"), method
         assert b"content-security-policy" in received, method
 
 
-def test_no_path_leads_elsewhere(server):
+def test_security_d5_no_path_leads_elsewhere(server):
     up = ("/static/..%2f..%2fserver.py", "/static/%2e%2e/server.py", "/static/../server.py", "/static//etc/passwd")
     for path in (*up, "/static/%00", "/%E4%B8%AD", "/%ff", "/%c0%af"):
         status, headers, body = server.get(path, Accept="text/html")
@@ -244,7 +244,9 @@ def test_each_worker_answers_with_what_a_reader_already_knows_of(place, tmp_path
         reader.leave()
 
 
-def test_while_the_database_is_gone_the_last_there_was_is_shown_and_since_when(place, tmp_path, record):
+def test_f35_security_h4k_while_the_database_is_gone_the_last_there_was_is_shown_and_since_when(
+    place, tmp_path, record
+):
     record.store([job_document()])
     with running_server(place, tmp_path) as server:
         reader = EventReader(server)

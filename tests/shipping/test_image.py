@@ -19,7 +19,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (ended.returncode, ended.stdout) == (0, "")
 
 
-def test_the_base_is_an_exact_version_whose_digest_the_release_fills_in() -> None:
+def test_security_h1k_the_base_is_an_exact_version_whose_digest_the_release_fills_in() -> None:
     images = {stage.base for stage in read_dockerfile(DOCKERFILE)} - {"packages"}
 
     assert len(images) == 1
@@ -27,7 +27,7 @@ def test_the_base_is_an_exact_version_whose_digest_the_release_fills_in() -> Non
     assert DOCKERFILE.index("ARG BASE_DIGEST") < DOCKERFILE.index("FROM")
 
 
-def test_it_runs_as_a_numbered_user_and_says_how_it_is() -> None:
+def test_security_h1k_it_runs_as_a_numbered_user_and_says_how_it_is() -> None:
     last = dict(read_dockerfile(DOCKERFILE)[-1].steps)
 
     assert last["USER"] == "1000:1000"
@@ -55,7 +55,9 @@ def test_everybody_can_read_it_and_nobody_can_write_it(image: Image) -> None:
     ] == []
 
 
-def test_both_processes_run_read_only_as_a_user_that_no_system_knows(image: Image, surroundings: Surroundings) -> None:
+def test_security_h2k_both_processes_run_read_only_as_a_user_that_no_system_knows(
+    image: Image, surroundings: Surroundings
+) -> None:
     ports = {"server": free_port(), "grabber": free_port(), "page": free_port()}
     settings = {**surroundings.settings, **surroundings.secrets, "SERVER_URL_PREFIX": PREFIX.strip("/")}
     mounts = {

@@ -113,7 +113,7 @@ def test_pod_security_restricted_is_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_ports_probes_and_annotations_are_those_of_the_settings(name: str) -> None:
+def test_security_h4k_ports_probes_and_annotations_are_those_of_the_settings(name: str) -> None:
     environ = {"ENV": "testbed", "POSTGRES_HOST": "x", "PUBLIC_ID_KEY": "x" * 32, "DQM_FFF_SECRET": "x"}
     plain = {"CMSWEB_FRONTEND_PROXY_URL": "http://127.0.0.1"}  # without it the certificate's files must be there
     config = parse_config({**environ, **plain}, role=ROLES[name], as_root=False)
@@ -137,7 +137,7 @@ def test_ports_probes_and_annotations_are_those_of_the_settings(name: str) -> No
     assert template["spec"]["terminationGracePeriodSeconds"] == 30
 
 
-def test_only_pages_and_scrapes_come_in_and_only_what_is_needed_goes_out() -> None:
+def test_security_h3k_only_pages_and_scrapes_come_in_and_only_what_is_needed_goes_out() -> None:
     policy = one("NetworkPolicy")["spec"]
 
     assert policy["podSelector"]["matchExpressions"][0]["values"] == list(ROLES)
@@ -270,7 +270,9 @@ class Cluster:
 
 
 @pytest.mark.parametrize("prefix", ["dqm/dqm-square", "dqm/dqm-square-k8"])
-def test_what_the_manifests_say_starts_and_answers(image: Image, surroundings: Surroundings, prefix: str) -> None:
+def test_security_h5k_what_the_manifests_say_starts_and_answers(
+    image: Image, surroundings: Surroundings, prefix: str
+) -> None:
     cluster = Cluster(image, surroundings, SERVER_URL_PREFIX=prefix)
     for owner in ("production", "playback"):
         surroundings.place.rows("DROP SCHEMA mirror CASCADE", owner)

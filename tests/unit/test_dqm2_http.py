@@ -73,7 +73,7 @@ def test_a_cookie_that_the_front_end_sets_is_not_kept(dqm2):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 401, 403])
-def test_what_sends_us_to_a_login_is_a_refusal(dqm2, status):
+def test_f7_f8_what_sends_us_to_a_login_is_a_refusal(dqm2, status):
     dqm2.get(f"{PROXY}/cr/exe", status=status, headers={"Location": "https://login.test/"})
     assert type(failure()) is UpstreamRefused
 
@@ -99,7 +99,7 @@ def test_what_sends_us_to_a_login_is_a_refusal(dqm2, status):
         ),
     ],
 )
-def test_a_login_page_with_status_200_is_a_refusal(dqm2, page, message):
+def test_f8_a_login_page_with_status_200_is_a_refusal(dqm2, page, message):
     dqm2.get(f"{PROXY}/cr/exe", body=page)
     refused = failure()
     assert (type(refused), str(refused)) == (UpstreamRefused, message)
@@ -108,7 +108,7 @@ def test_a_login_page_with_status_200_is_a_refusal(dqm2, page, message):
 @pytest.mark.parametrize(
     "title", ["503 Service Unavailable", "Error: 500 Internal Server Error", "Bad Gateway", "Gateway Time-out"]
 )
-def test_an_error_page_with_status_200_is_transient_and_says_what_it_was(dqm2, title):
+def test_f5_an_error_page_with_status_200_is_transient_and_says_what_it_was(dqm2, title):
     # The proxy passes on what a host answers with status 200, whatever the host's own status was.
     dqm2.get(f"{PROXY}/cr/exe", body=f"<html><head><title>{title}</title></head></html>")
     away = failure()
@@ -132,7 +132,7 @@ def test_what_is_called_html_but_is_none_is_good(dqm2):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_status_of_trouble_is_transient(dqm2, status):
+def test_f5_a_status_of_trouble_is_transient(dqm2, status):
     dqm2.get(f"{PROXY}/cr/exe", status=status, body="<html><title>Trouble</title>dqmfu-c2b03-45-01</html>")
     away = failure()
     assert (type(away), str(away), away.retry_after_seconds) == (
@@ -142,7 +142,7 @@ def test_a_status_of_trouble_is_transient(dqm2, status):
     )
 
 
-def test_it_says_when_to_come_back(dqm2):
+def test_f6_it_says_when_to_come_back(dqm2):
     dqm2.get(f"{PROXY}/cr/exe", status=503, headers={"Retry-After": "17"})
     assert failure().retry_after_seconds == 17
 
@@ -153,7 +153,7 @@ def test_another_status_is_malformed(dqm2):
     assert (type(lost), lost.kind, str(lost)) == (UpstreamMalformed, "status", "answered 404")
 
 
-def test_an_answer_longer_than_the_cap_is_dropped(dqm2):
+def test_f4_an_answer_longer_than_the_cap_is_dropped(dqm2):
     dqm2.get(f"{PROXY}/cr/exe", body=b"[" + b"1," * 60_000)
     long = failure()
     assert (type(long), long.kind) == (UpstreamMalformed, "too-large")
@@ -202,7 +202,7 @@ def pool_error(name):
         (ssl.SSLEOFError(8, "EOF"), UpstreamUnreachable, "TLS failed (SSLEOFError)"),
     ],
 )
-def test_each_failure_of_the_network_has_its_own_error(error, kind, message):
+def test_f1_each_failure_of_the_network_has_its_own_error(error, kind, message):
     meaning = translate(error, Deadline(60))
     assert (type(meaning), str(meaning)) == (kind, message)
 
@@ -231,11 +231,11 @@ def test_whatever_fails_after_the_deadline_fails_because_of_it():
         ("Sun, 99 Mar 2026 12:01:00 GMT", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_at_most_five_minutes(value, seconds):
+def test_f6_retry_after_is_seconds_or_a_date_and_at_most_five_minutes(value, seconds):
     assert retry_after_seconds(value, NOON) == seconds
 
 
-def test_foreign_text_is_one_printable_line_of_200_characters():
+def test_f5_foreign_text_is_one_printable_line_of_200_characters():
     assert printable("a\tb\r\n c\x00\x1b[31m\u202e") == r"a b c\x00\x1b[31m\u202e"
     assert len(printable("\x00" * 500)) == 200
     assert page_title(b"<html><title>" + b"x" * 500 + b"</title>") == "x" * 200

@@ -376,7 +376,7 @@ LETTERS = "".join(random.Random(5).choices(string.ascii_letters + string.digits 
         LETTERS,
     ],
 )
-def test_f29_scrubbing_takes_time_in_proportion(unit):
+def test_f29_security_g1_scrubbing_takes_time_in_proportion(unit):
     """Half a mebibyte of anything repeated, against a sixteenth of it: 16 times as long, not 256 times."""
     text = unit * (2**19 // len(unit))
     assert _seconds(text) < 64 * max(_seconds(text[: len(text) // 16]), 0.001)

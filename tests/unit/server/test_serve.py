@@ -43,7 +43,7 @@ def test_granian_knows_all_these_options():
     assert serve.granian_options(settings()).keys() <= inspect.signature(Server.__init__).parameters.keys()
 
 
-def test_secrets_leave_the_environment_and_nothing_else_does(monkeypatch):
+def test_security_h5k_secrets_leave_the_environment_and_nothing_else_does(monkeypatch):
     for field in setting_fields():
         monkeypatch.setenv(field.metadata["name"], "canary")
     serve.hide_secrets()

@@ -83,7 +83,7 @@ def problems_of(**settings: str) -> str:
     return "\n".join(caught.value.problems)
 
 
-def test_plain_passwords_are_refused_in_production_unless_a_setting_allows_them():
+def test_security_a5_plain_passwords_are_refused_in_production_unless_a_setting_allows_them():
     assert "DQM_CR_USERNAMES: the password of a, b is not hashed" in problems_of(DQM_CR_USERNAMES=f"a:x;b:y;c:{HASH}")
     allowed = {"DQM_CR_USERNAMES": "a:x", "DQM_CR_ALLOW_PLAIN_PASSWORDS": "1"}
     parse_config({**PRODUCTION, **allowed}, role="server", as_root=False)
@@ -102,7 +102,7 @@ def test_plain_passwords_are_refused_in_production_unless_a_setting_allows_them(
         ({"CMS_AUTH_REQUIRE": "maybe"}, "CMS_AUTH_REQUIRE: 'maybe' may not stand there"),
     ],
 )
-def test_a_server_does_not_start_half_open(settings, problem):
+def test_security_a12_a_server_does_not_start_half_open(settings, problem):
     assert problem in problems_of(DQM_CR_USERNAMES=f"c:{HASH}", **settings)
 
 
@@ -110,7 +110,7 @@ def test_without_a_control_room_its_settings_do_not_matter():
     parse_config({**PRODUCTION, "CONTROL_ROOM": "off", "DQM_CR_USERNAMES": "CHANGEME"}, role="server", as_root=False)
 
 
-def test_on_the_loopback_nothing_need_be_said_of_identities():
+def test_security_a12_on_the_loopback_nothing_need_be_said_of_identities():
     settings = {"CMS_AUTH_REQUIRE": "", "SERVER_BIND": "127.0.0.1", "DQM_CR_USERNAMES": f"c:{HASH}"}
     assert not parse_config({**PRODUCTION, **settings}, role="server", as_root=False).requires_identity
 
@@ -123,7 +123,7 @@ def test_a_password_opens_its_own_account_alone():
         assert accounts.check(name, password) is None
 
 
-def test_a_name_that_nobody_has_costs_the_same_one_hash():
+def test_security_a6_a_name_that_nobody_has_costs_the_same_one_hash():
     hasher = CountingHasher()
     accounts = Accounts([account("a", "plain password")], hasher)
     for name in ("a", "nobody", ""):
@@ -133,13 +133,13 @@ def test_a_name_that_nobody_has_costs_the_same_one_hash():
     assert accounts.check("nobody", "the password of nobody") is None
 
 
-def test_two_spellings_of_a_letter_are_one_and_no_letter_is_cut_off():
+def test_security_a7_two_spellings_of_a_letter_are_one_and_no_letter_is_cut_off():
     accounts = Accounts([account("a", "e\u0301" * 100)], CountingHasher())
     assert accounts.check("a", "\u00e9" * 100)
     assert not accounts.check("a", "\u00e9" * 99)
 
 
-def test_two_passwords_at_once_are_hashed_and_no_more():
+def test_security_a5_two_passwords_at_once_are_hashed_and_no_more():
     hasher = CountingHasher()
     accounts = Accounts([account("a", "plain password")], hasher)
     threads = [threading.Thread(target=accounts.check, args=("a", "x")) for _ in range(8)]
@@ -157,7 +157,7 @@ def test_a_session_is_over_when_the_password_is_another():
 
 
 @pytest.mark.parametrize(("typed", "status"), [("eleven char\n", 1), ("twelve chars\n", 0), ("\n", 1), ("", 1)])
-def test_the_tool_takes_twelve_characters(monkeypatch, capsys, typed, status):
+def test_security_a7_the_tool_takes_twelve_characters(monkeypatch, capsys, typed, status):
     monkeypatch.setattr(module, "make_hasher", lambda: PasswordHasher(**QUICK))
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     assert hash_password() == status
@@ -168,7 +168,7 @@ def test_the_tool_takes_twelve_characters(monkeypatch, capsys, typed, status):
         assert Accounts(found, CountingHasher()).check("a", "twelve chars")
 
 
-def test_a_hash_takes_time_that_a_login_bears():
+def test_security_a5_a_hash_takes_time_that_a_login_bears():
     hasher = make_hasher()
     hashed = hasher.hash("a long enough password")
     seconds = []

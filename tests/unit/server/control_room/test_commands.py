@@ -44,7 +44,7 @@ def may_stand(name: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize(("what", "name"), PARAMETERS)
-def test_nothing_but_what_may_stand_there_is_taken(what, name):
+def test_security_c1_nothing_but_what_may_stand_there_is_taken(what, name):
     taken = []
     for text in TEXTS:
         if may_stand(name, text):
@@ -90,7 +90,7 @@ def test_what_looks_nearly_right_is_no_way_in_either(pair, text):
 
 
 @given(query=st.binary(max_size=200), what=st.sampled_from(sorted(COMMANDS)))
-def test_no_query_whatever_makes_an_address_with_anything_else_in_it(query, what):
+def test_security_c2_no_query_whatever_makes_an_address_with_anything_else_in_it(query, what):
     fields = read_fields(b"what=" + what.encode() + b"&" + query)
     try:
         given_fields = dict(fields.checked())

@@ -44,7 +44,7 @@ def is_refused(front_end: FrontEnd, asked: dict) -> bool:
     return False
 
 
-def test_the_signature_is_the_front_ends():
+def test_security_a11_the_signature_is_the_front_ends():
     assert sign(KEY, {name: value.encode() for name, value in VECTOR.items()}) == DIGEST
 
 
@@ -69,7 +69,7 @@ def test_another_digest_is_refused(key_file, digest):
     assert is_refused(FrontEnd([key_file]), environ(VECTOR, digest or "-"))
 
 
-def test_a_missing_digest_is_refused(key_file):
+def test_security_a11_a_missing_digest_is_refused(key_file):
     asked = environ(VECTOR)
     del asked["HTTP_CMS_AUTHN_HMAC"]
     assert is_refused(FrontEnd([key_file]), asked)
@@ -77,7 +77,7 @@ def test_a_missing_digest_is_refused(key_file):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(VECTOR)), data=st.data())
-def test_one_bit_in_any_header_is_noticed(key_file, name, data):
+def test_security_a11_one_bit_in_any_header_is_noticed(key_file, name, data):
     asked = environ(VECTOR)
     key = f"HTTP_{name.upper().replace('-', '_')}"
     value = bytearray(asked[key].encode("latin-1"))
@@ -87,7 +87,7 @@ def test_one_bit_in_any_header_is_noticed(key_file, name, data):
 
 
 @pytest.mark.parametrize("name", sorted(VECTOR))
-def test_a_header_left_out_or_doubled_is_noticed(key_file, name):
+def test_security_a11_a_header_left_out_or_doubled_is_noticed(key_file, name):
     key = f"HTTP_{name.upper().replace('-', '_')}"
     without = environ(VECTOR)
     del without[key]
@@ -99,24 +99,24 @@ def test_a_header_left_out_or_doubled_is_noticed(key_file, name):
 @pytest.mark.parametrize(
     "key", ["HTTP_CMS_AUTHZ_ZZ_PROBE", "HTTP_CMS_AUTHN_NAME_2", "HTTP_CMS_AUTHZ", "HTTP_CMS_AUTHNX"]
 )
-def test_a_header_put_in_is_noticed(key_file, key):
+def test_security_a11_a_header_put_in_is_noticed(key_file, key):
     assert is_refused(FrontEnd([key_file]), environ(VECTOR) | {key: "group:dqm"})
 
 
 @pytest.mark.parametrize("value", ["root", "probe"])
-def test_an_underscore_in_place_of_a_dash_is_the_same_header_to_us(key_file, value):
+def test_security_a11_an_underscore_in_place_of_a_dash_is_the_same_header_to_us(key_file, value):
     """The worker hands both over under one name, the last one's value: right or wrong by the signature alone."""
     asked = environ(VECTOR) | {"HTTP_CMS_AUTHN_LOGIN": value}
     assert is_refused(FrontEnd([key_file]), asked) is (value != "probe")
 
 
 @pytest.mark.parametrize("key", [b"", b"another key of 20 by", KEY[:-1], KEY + b"\n"])
-def test_another_key_signs_nothing(key_file, key):
+def test_security_a11_another_key_signs_nothing(key_file, key):
     assert is_refused(FrontEnd([key_file]), environ(VECTOR, key=key))
 
 
 @pytest.mark.parametrize("content", [b"", None])
-def test_with_an_empty_or_missing_key_file_nobody_is_let_in(tmp_path, content):
+def test_security_a10_a11_with_an_empty_or_missing_key_file_nobody_is_let_in(tmp_path, content):
     path = tmp_path / "hmac"
     if content is not None:
         path.write_bytes(content)

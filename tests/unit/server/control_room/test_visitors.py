@@ -40,7 +40,7 @@ def test_the_cookie_is_found_whatever_stands_beside_it(header, value):
     assert read_cookie(header, SESSION_COOKIE) == value
 
 
-def test_the_cookie_is_the_control_rooms_alone():
+def test_security_a4_the_cookie_is_the_control_rooms_alone():
     assert set_cookie(SESSION_COOKIE, "x", "/dqm/dqm-square/cr") == (
         "__Secure-dqmcr=x; Path=/dqm/dqm-square/cr; Secure; HttpOnly; SameSite=Strict"
     )
@@ -69,7 +69,7 @@ def test_the_cookie_is_the_control_rooms_alone():
         ({"origin": "https://cmsweb.cern.ch", "sec_fetch_site": "none"}, False),
     ],
 )
-def test_only_our_own_pages_may_change_something(headers, ours):
+def test_security_b2_only_our_own_pages_may_change_something(headers, ours):
     assert is_ours(PUBLIC, **headers) is ours
 
 
@@ -79,7 +79,7 @@ def test_on_ones_own_machine_the_address_is_whatever_it_was_reached_by():
     assert not is_ours(LOCAL, origin="http://", host="")
 
 
-def test_elsewhere_the_host_header_decides_nothing():
+def test_security_i2_elsewhere_the_host_header_decides_nothing():
     assert not is_ours(ELSEWHERE, origin="http://mirror", host="mirror")
 
 
@@ -115,7 +115,7 @@ def test_without_any_address_it_is_unknown():
 @pytest.mark.parametrize(
     "path", ["//evil", "/\\evil", "https://evil", "/cr/../x", "/cr/\n", "/other", "", "/cr/ x", "/crx/"]
 )
-def test_a_login_goes_on_to_no_page_but_ours(path):
+def test_security_i3_a_login_goes_on_to_no_page_but_ours(path):
     assert _own_page(path) == "/cr/"
 
 
