@@ -18,6 +18,7 @@ import jinja2
 from dqmsquare.config import CLUSTERS, parse_config
 from dqmsquare.errors import StoreUnavailable
 from dqmsquare.server import change_log, events_route, live
+from dqmsquare.server.api_v1 import routes as api_routes
 from dqmsquare.server.application import Application
 from dqmsquare.server.assets import Assets
 from dqmsquare.server.change_log import ChangeLog
@@ -257,6 +258,7 @@ class Rehearsal:
     def _application(self) -> Application:
         application = Application(self.site)
         application.get("/static/<name:path>", callback=lambda name: self.site.assets.respond(name, bottle.request))
+        api_routes.add_routes(application, self.site, self.clock)
         events_route.add_routes(application, self.site)
         add_pages(application, self.site, self.clock)
         return application

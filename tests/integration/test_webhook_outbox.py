@@ -123,7 +123,7 @@ def test_a_message_that_is_never_taken_does_not_stop_the_others(place: TestPlace
     waits = place.rows(
         f"SELECT extract(epoch FROM not_before - now())::int FROM mirror.webhook_outbox WHERE alarm_key = '{bad}'"
     )
-    assert waits == [(6,)]
+    assert waits in ([(5,)], [(6,)])  # a moment may have passed since
 
 
 def test_two_senders_share_the_work(any_place: TestPlace, receiver: Receiver):

@@ -8,7 +8,8 @@ from tests.shipping.programs import said
 
 
 def test_shellcheck_has_nothing_to_say() -> None:
-    scripts = [*ROOT.glob("*.sh"), *(ROOT / "services").glob("*.sh"), *(ROOT / ".ci").iterdir()]
+    of_ci = [path for path in (ROOT / ".ci").iterdir() if "python" not in path.read_text().splitlines()[0]]
+    scripts = [*ROOT.glob("*.sh"), *(ROOT / "services").glob("*.sh"), *of_ci]
     ended = said(Path(sys.executable).with_name("shellcheck"), *scripts)
 
     assert len(scripts) >= 8
