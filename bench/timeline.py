@@ -18,7 +18,7 @@ from bench.figures import Figure, table
 from bench.filled import fill
 from dqmsquare.monitoring import Heartbeats
 from dqmsquare.server.application import Application, make_application
-from dqmsquare.server.wiring import Worker, make_site
+from dqmsquare.server.wiring import Worker, collect_garbage_seldom, make_site
 from dqmsquare.storage import run_cells, run_list
 from dqmsquare.storage.run_list import RunFilter
 from tests.postgres import TestPlace, fresh_place
@@ -59,6 +59,7 @@ def measure(place: TestPlace, folder: Path) -> list[Figure]:
         fill(place.owner(cluster), n_runs)
     worker = Worker(place.config, place.place, Heartbeats(folder))
     application = make_application(make_site(place.config, worker))
+    collect_garbage_seldom()
     figures = []
     for n_rows, limit in LIMITS_MS.items():
         for asked in FILTERS:

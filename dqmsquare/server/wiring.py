@@ -32,6 +32,7 @@ from dqmsquare.storage.opening import Place
 _logger = logging.getLogger(__name__)
 _POOL_SIZE = 12  # per cluster and worker; its listener keeps one of them
 _HEARTBEAT_SECONDS = 5.0
+_COLLECT_AFTER = (50_000, 20, 20)  # objects; then younger generations; Python's own: 700, 10, 10
 _PROJECT = Path(__file__).parents[2]
 
 
@@ -95,8 +96,16 @@ def build_application(config: Config, place: Place, heartbeats: Heartbeats) -> A
         add_control_room(application, site, open_control_room(config, place))
     worker.start()
     call_when_ending(worker.stop)
-    gc.freeze()  # what is there now stays: searching it again for each large page took a third of the page's time
+    collect_garbage_seldom()
     return application
+
+
+def collect_garbage_seldom() -> None:
+    """What is there now stays, and a large page makes 100,000 objects: looking for cycles among them again and again
+    took a third of the page's time (`python -m bench timeline`).
+    """
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def make_site(config: Config, worker: Worker) -> Site:
