@@ -57,7 +57,7 @@ class _Stock:
         self._positions[document_id] = number, run
 
     def make(self, document_id: str) -> dict[str, Any]:
-        raise NotImplementedError(document_id)  # documents are sent by `answer` below
+        raise LookupError(f"{document_id} is sent as text, by `answer` below, and never made")
 
     def encoded(self, document_id: str) -> bytes:
         """A document as it stands inside a message."""

@@ -394,13 +394,6 @@ def _grabber_problems(config: Config, role: str) -> list[str]:
         problems.extend(
             f"{name}: there is no file {path} that can be seen; it takes the PEM file of the grid certificate's pair"
             for name, path in pair
-            if not _is_file(path)
+            if not value.is_file(path)
         )
     return problems
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a folder that this user may not look into
-        return False

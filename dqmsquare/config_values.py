@@ -207,3 +207,11 @@ def role(raw: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", raw.strip()):
         raise Refused("a role's name: letters, digits and _")
     return raw.strip()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file that this user can see."""
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not look into
+        return False

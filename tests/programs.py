@@ -37,6 +37,17 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> 
     raise AssertionError(f"after {seconds:g} s still not: {what}")
 
 
+def fetch(url: str) -> tuple[int, str]:
+    """Status and text of an answer; status 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
 class Mirror:
     """Settings for one simulator and one pair of databases, and the processes started with them."""
 
@@ -80,13 +91,7 @@ class Mirror:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an answer of the server; status 0 where there is none."""
-        try:
-            with urllib.request.urlopen(self.url(path), timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return fetch(self.url(path))
 
     def json(self, path: str) -> Any:
         status, text = self.get(path)

@@ -172,7 +172,8 @@ FAULTS = (
     Fault("order and duplicates", "F13", _feed("reorder", "duplicate"), 2.0),
     Fault("documents left out", "F14", _feed("leave-out:1", "leave-out:3", event="request_documents"), 2.0),
     Fault("headers left out", "F14", _feed("leave-out:1", event="sync_request")),
-    Fault("documents not asked for", "F14", _feed("foreign")),
+    # Not among headers too: one that is listed and given is a document like any other.
+    Fault("documents not asked for", "F14", _feed("foreign", event="request_documents")),
     Fault("newer than their headers", "F15", _feed("newer")),
     Fault("reset", "F16", _reset, 0.5),
     Fault("reset and refilled", "F17", partial(_reset, n_refilled=30), 0.5),

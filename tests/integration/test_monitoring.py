@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from dqmsquare.simulator import Simulator
 from tests.certs.authority import Authority
 from tests.faults.wire import raw_disk
 from tests.postgres import KEY, TestPlace
-from tests.programs import Mirror, free_port, mirror_on, wait_for
+from tests.programs import Mirror, fetch, free_port, mirror_on, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ("bu-c2f11-09-01", "fu-c2f11-11-01")
@@ -32,13 +31,7 @@ NAMES = {
 
 
 def ask(port: int, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
+    return fetch(f"http://127.0.0.1:{port}{path}")
 
 
 def answers(port: int, path: str) -> bool:

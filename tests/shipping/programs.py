@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 from dqmsquare.simulator import GATEWAY, Simulator
 from tests.certs.authority import Authority, Pair
 from tests.postgres import KEY, TestPlace
-from tests.programs import free_port, wait_for
+from tests.programs import fetch, free_port, wait_for
 
 __all__ = ["Started", "Surroundings", "free_port", "get", "jobs_of_newest_run", "said", "wait_for"]
 
@@ -30,13 +28,7 @@ def said(*command: str | Path, cwd: Path | None = None, **environ: str) -> subpr
 
 def get(port: int, path: str) -> tuple[int, str]:
     """Status and text; status 0 where nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
+    return fetch(f"http://127.0.0.1:{port}{path}")
 
 
 def jobs_of_newest_run(port: int, prefix: str) -> list:
