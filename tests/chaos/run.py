@@ -155,7 +155,14 @@ def _storms(here: Stage, report: Report, seconds: float) -> None:
 
 
 def _warm_up(here: Stage) -> None:
-    """What is largest, once for each host: what comes later should find its room in what is there by then."""
+    """What is largest, once for each host and grabber: what comes later should find its room in what is there then."""
+    for number in range(len(here.grabbers)):
+        with here.all_hosts_of(number):
+            _warm_up_the_holder(here)
+    catch_ups(here, _CALM_SECONDS)
+
+
+def _warm_up_the_holder(here: Stage) -> None:
     for fault in ("gzipbomb:300", "stream-forever"):
         here.simulator.faults.set(fault)
         time.sleep(_WARM_UP_SECONDS)
@@ -164,7 +171,6 @@ def _warm_up(here: Stage) -> None:
         for host in HOSTS:
             here.produce(host, change=change)
         time.sleep(_WARM_UP_SECONDS)
-    catch_ups(here, _CALM_SECONDS)
 
 
 def _memory(here: Stage) -> dict[str, float]:

@@ -107,6 +107,21 @@ class Stage:
         with suppress(ProcessLookupError):
             os.kill(self.grabbers[number].pid, what)
 
+    @contextmanager
+    def all_hosts_of(self, number: int) -> Iterator[None]:
+        """This grabber alone holds hosts meanwhile: the other one is stopped for longer than a silent holder may be."""
+        others = [process.pid for other, process in enumerate(self.grabbers) if other != number]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            [(stopped_at,)] = self.sql("SELECT clock_timestamp()")
+            theirs = "SELECT count(*) FROM mirror.leases WHERE stamped_at < %s"
+            wait_for(lambda: self.sql(theirs, stopped_at) == [(0,)], "the hosts are taken over", _START_SECONDS)
+            yield
+        finally:
+            for pid in others:
+                self.continue_process(pid)
+
     @staticmethod
     def continue_process(pid: int) -> None:
         with suppress(ProcessLookupError):
