@@ -18,7 +18,8 @@ from dqmsquare.documents import (
     stream_label,
 )
 from dqmsquare.states import final_state
-from dqmsquare.storage.packing import pack_json, pack_text
+from dqmsquare.storage.delivery_body import pack_delivery
+from dqmsquare.storage.packing import pack_text
 from dqmsquare.storage.series_body import pack_series
 
 Row = dict[str, Any]
@@ -52,8 +53,8 @@ def _rows_of(document: AnyDocument, epoch: int) -> list[tuple[str, Row]]:
             rows = [("jobs", row | _job_columns(document)), ("job_series", key | _series_columns(document))]
             return [*rows, ("job_logs", key | _log_columns(document))] if _has_log(document) else rows
         case DeliveryDocument():
-            streams = {key: dataclasses.astuple(files) for key, files in document.streams.items()}
-            return [("deliveries", row | {"summary": stream_summaries(document), "body": _bytes(pack_json(streams))})]
+            body = _bytes(pack_delivery(document.streams))
+            return [("deliveries", row | {"summary": stream_summaries(document), "body": body})]
         case PlaybackDocument():
             return [("playbacks", row)]
         case HostMemoryDocument():

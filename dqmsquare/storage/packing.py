@@ -5,7 +5,9 @@ is never changed or taken away; a better one gets the next number and is used fr
 """
 
 import threading
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ def pack_json(value: object, kind: str = "") -> bytes:
 def unpack_json(body: bytes) -> Any:
     """What pack_json was given."""
     return orjson.loads(_decompress(body))
+
+
+def differences(values: Sequence[int]) -> list[int]:
+    """The first value, then from each to the next: itertools.accumulate() gives the values again."""
+    return [*values[:1], *(after - before for before, after in pairwise(values))]
 
 
 @cache

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from dqmsquare.documents import LumiRange, StreamFiles
-from dqmsquare.storage.packing import unpack_json, unpack_text
+from dqmsquare.documents import LumiRange
+from dqmsquare.storage.delivery_body import unpack_delivery
+from dqmsquare.storage.packing import unpack_text
 from dqmsquare.storage.rows import (
     DeliveryRow,
     JobRow,
@@ -113,11 +114,8 @@ def delivery_of_run(connection: Connection, run: int) -> DeliveryRow | None:
     row = _main_delivery(connection, run, summary_only=False)
     if row is None:
         return None
-    streams = {
-        key: StreamFiles(*(tuple(values) for values in columns)) for key, columns in unpack_json(row["body"]).items()
-    }
     plain = {name: row[name] for name in DeliveryRow.__slots__ if name != "streams"}
-    return DeliveryRow(**plain, streams=streams)
+    return DeliveryRow(**plain, streams=unpack_delivery(row["body"]))
 
 
 def playback_of_run(connection: Connection, run: int) -> PlaybackRow | None:

@@ -1,11 +1,11 @@
 """A job's series as they are stored: columns instead of rows, and differences instead of values, which zstd likes."""
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from typing import Any
 
 from dqmsquare.documents import JobDocument, LumiRange
-from dqmsquare.storage.packing import pack_json, unpack_json
+from dqmsquare.storage.packing import differences, pack_json, unpack_json
 from dqmsquare.storage.rows import JobSeries
 
 _PAGE_BYTES = 4096  # memory comes in pages; what does not is stored in bytes
@@ -39,12 +39,12 @@ def series_as_columns(series: JobSeries | JobDocument) -> dict[str, Any]:
     unit = 1 if any(n % _PAGE_BYTES for n in chain(resident, size)) else _PAGE_BYTES
     return {
         "unit": unit,
-        "at": _differences(at),
-        "resident": _differences([n // unit for n in resident]),
-        "size": _differences([n // unit for n in size]),
-        "lumis": _differences(lumis),
+        "at": differences(at),
+        "resident": differences([n // unit for n in resident]),
+        "size": differences([n // unit for n in size]),
+        "lumis": differences(lumis),
         "events": events,
-        "ms": _differences([round(1000 * n) for n in seconds]),  # seconds are rounded to these when they are read
+        "ms": differences([round(1000 * n) for n in seconds]),  # seconds are rounded to these when they are read
         "ranges": [(r.first, r.last, r.grade, r.text) for r in series.lumi_ranges],
     }
 
@@ -52,7 +52,3 @@ def series_as_columns(series: JobSeries | JobDocument) -> dict[str, Any]:
 def _columns(rows: Iterable[Sequence[Any]], n_columns: int) -> list[tuple[Any, ...]]:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True))
     return columns or [()] * n_columns
-
-
-def _differences(values: Sequence[int]) -> list[int]:
-    return [*values[:1], *(after - before for before, after in pairwise(values))]

@@ -1,5 +1,6 @@
 """Bodies as they are stored: small, and readable whichever dictionary they were made with."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import orjson
@@ -8,7 +9,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqmsquare.documents import LumiRange
+from dqmsquare.documents import LumiRange, StreamFiles
+from dqmsquare.storage.delivery_body import pack_delivery, unpack_delivery
 from dqmsquare.storage.packing import FOLDER, pack_json, pack_text, unpack_json, unpack_text
 from dqmsquare.storage.rows import JobSeries
 from dqmsquare.storage.series_body import pack_series, unpack_series
@@ -20,6 +22,11 @@ SERIES = st.builds(
     memory=st.lists(st.tuples(BIG, BIG, BIG)).map(tuple),
     lumis=st.lists(st.tuples(BIG, BIG, SECONDS)).map(tuple),
     lumi_ranges=st.lists(st.builds(LumiRange, BIG, BIG, st.sampled_from(["ok", "bad"]), st.just("x"))).map(tuple),
+)
+TIMES = st.one_of(st.just(-1.0), st.floats(0, 1e11, exclude_max=True), st.floats(1.6e9, 1.9e9))
+COUNTS = st.integers(-1, 2**63 - 1)
+STREAM = st.lists(st.tuples(st.integers(0, 10**6), TIMES, TIMES, COUNTS, COUNTS, COUNTS)).map(
+    lambda rows: StreamFiles(*(zip(*rows, strict=True) if rows else ((),) * 6))
 )
 
 
@@ -39,6 +46,29 @@ def test_series_that_were_stored_as_rows_are_read():
     assert unpack_series(pack_json(rows)) == JobSeries(
         memory=((1, 4096, 8192),), lumis=((3, 20, 23.3),), lumi_ranges=(LumiRange(1, 3, "ok", "close: eof"),)
     )
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.dictionaries(st.sampled_from(["streamDQM", "streamDQMHistograms"]), STREAM))
+def test_files_come_back_exactly(streams):
+    assert unpack_delivery(pack_delivery(streams)) == streams
+
+
+def test_files_that_were_stored_as_they_are_are_read():
+    stored = {"streamDQM": [[1, 2], [10.5, -1], [11.5, -1], [9, -1], [6, -1], [104, -1]]}
+    assert unpack_delivery(pack_json(stored)) == {
+        "streamDQM": StreamFiles((1, 2), (10.5, -1), (11.5, -1), (9, -1), (6, -1), (104, -1))
+    }
+
+
+def test_files_take_two_thirds_of_what_they_were():
+    """Each file comes a little early or late, and is named 2 ms after it was written."""
+    lumis = range(1, 101)
+    mtimes = tuple(1663240052.5067306 + 23.311 * n + n * 7919 % 83 / 5000 for n in lumis)
+    counts = tuple(9000 + n * 7919 % 997 for n in lumis)
+    files = StreamFiles(tuple(lumis), mtimes, tuple(t + 0.002 for t in mtimes), counts, counts, counts)
+    plain = pack_json({"streamDQM": dataclasses.astuple(files)})
+    assert len(pack_delivery({"streamDQM": files})) < len(plain) * 2 / 3
 
 
 def test_what_was_packed_without_a_dictionary_is_read():
