@@ -83,7 +83,7 @@ class Snapshot:
     @cached_property
     def etag(self) -> str:
         """Weak, since the compressed forms share it."""
-        return f'W/"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
+        return f'W/"{hashlib.sha256(self.body).hexdigest()[:24]}"'
 
     @cached_property
     def gzip(self) -> bytes:

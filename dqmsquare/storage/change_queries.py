@@ -6,6 +6,10 @@ from dqmsquare.storage.rows import Change
 from dqmsquare.storage.tables import changes, identity
 
 _CHANGES_MAX = 10_000
+# Built once: to spell the question out takes as long as PostgreSQL takes to answer it.
+_POSITION = select(
+    identity.c.database_id, select(func.coalesce(func.max(changes.c.change_id), 0)).scalar_subquery().label("newest")
+)
 
 
 def database_id(connection: Connection) -> str:
@@ -20,9 +24,8 @@ def newest_change_id(connection: Connection) -> int:
 
 def position(connection: Connection) -> tuple[str, int]:
     """Both, in one round trip: every answer that is made begins with this question."""
-    newest = select(func.coalesce(func.max(changes.c.change_id), 0)).scalar_subquery()
-    row = connection.execute(select(identity.c.database_id, newest)).one()
-    return row[0], row[1]
+    row = connection.execute(_POSITION).one()
+    return row.database_id, row.newest
 
 
 def oldest_change_id(connection: Connection) -> int:

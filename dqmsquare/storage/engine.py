@@ -16,21 +16,26 @@ _CONNECT_SECONDS = 5
 _POOL_WAIT_SECONDS = 2.0
 _SERVER_STATEMENT_MS = 5_000
 _WRITER_STATEMENT_MS = 60_000  # a first start summarises and compares whole histories
+_NO_TRANSACTION = "AUTOCOMMIT"
 _DATA_ERROR_CLASSES = ("22", "23")  # SQLSTATE classes: data exception, integrity constraint violation
 
 
 class Database:
-    """One cluster's database as one role. Engines are made per process, never before a fork."""
+    """One cluster's database as one role. Engines are made per process, never before a fork.
 
-    def __init__(self, engine: Engine, cluster: str) -> None:
+    `engine` is for transactions; `reader` has a connection for each question, without one.
+    """
+
+    def __init__(self, engine: Engine, cluster: str, reader: Engine | None = None) -> None:
         self.engine = engine
         self.cluster = cluster
+        self._reader = reader or engine.execution_options(isolation_level=_NO_TRANSACTION)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose statements each see the newest rows. Raises StoreUnavailable."""
-        with translated_errors(), self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        with translated_errors(), self._reader.connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -81,15 +86,16 @@ def server_database(config: Config, cluster: str, host: str, *, pool_size: int) 
     url = _url(
         config, cluster, host, username=config.postgres_server_username, password=config.postgres_server_password
     )
-    engine = create_engine(
+    reader = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_pre_ping=True,
+        isolation_level=_NO_TRANSACTION,  # it hardly writes; to set this for each answer takes a tenth of its time
         connect_args=_connect_arguments("dqmsquare server", _session_options(_SERVER_STATEMENT_MS)),
     )
-    return Database(engine, cluster)
+    return Database(reader.execution_options(isolation_level="READ COMMITTED"), cluster, reader)
 
 
 def _url(config: Config, cluster: str, host: str, *, username: str, password: str) -> URL:

@@ -51,6 +51,12 @@ DELETE FROM mirror.run_listings
 WHERE run = ANY(:runs) AND NOT EXISTS (SELECT FROM mirror.jobs WHERE jobs.run = run_listings.run)
 """
 _RUNS = bindparam("runs", type_=ARRAY(Integer))
+_BETWEEN = (
+    select(run_listings.c.run, run_listings.c.body)
+    .where(run_listings.c.run.between(bindparam("first"), bindparam("last")))
+    .order_by(run_listings.c.run.desc())
+    .limit(_RUNS_AT_A_TIME)
+)
 _MAKE, _FORGET = text(_MAKE_SQL).bindparams(_RUNS), text(_FORGET_SQL).bindparams(_RUNS)
 
 
@@ -69,10 +75,8 @@ def listings_between(connection: Connection, first: int, last: int) -> Generator
 
     Some at a time, so that memory stays flat. By run_listings' primary key.
     """
-    statement = select(run_listings.c.run, run_listings.c.body).order_by(run_listings.c.run.desc())
     next_run = last
     while next_run >= first:
-        chosen = statement.where(run_listings.c.run.between(first, next_run)).limit(_RUNS_AT_A_TIME)
-        rows = connection.execute(chosen).all()
+        rows = connection.execute(_BETWEEN, {"first": first, "last": next_run}).all()
         yield from ((row.run, row.body) for row in rows)
         next_run = rows[-1].run - 1 if len(rows) == _RUNS_AT_A_TIME else first - 1
