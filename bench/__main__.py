@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import kept, query_growth
 from bench.figures import Figure, table
-from tests.postgres import TestPlace, fresh_place
+from tests.postgres import fresh_place
 
 # Name to the sizes of a run that takes minutes, and of a full one.
 MEASUREMENTS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
@@ -37,26 +37,8 @@ def run(name: str, sizes: Mapping[str, Any]) -> list[Figure]:
     """One measurement, in a temporary folder: nothing of the machine's own mirror is touched."""
     module = importlib.import_module(f"bench.{name}")
     with tempfile.TemporaryDirectory(prefix="mirror-bench-") as folder, fresh_place(Path(folder)) as place:
-        if name == "bytes_per_run":
-            return list(module.measure(place, module.simulated(sizes["n_runs"])).figures())
-        if name == "first_mirror":
-            return _import(module.measure(sizes["n_rows"]))
-        return _measured(module, place, Path(folder), sizes)
-
-
-def _measured(module: Any, place: TestPlace, folder: Path, sizes: Mapping[str, Any]) -> list[Figure]:
-    found = module.measure(place, folder, **sizes)
-    return list(found if isinstance(found, list) else found.figures())
-
-
-def _import(measured: Any) -> list[Figure]:
-    """Rows of the first mirror's kind."""
-    what = f"import of {measured.n_rows:,} rows of the first mirror"
-    seen, limit = measured.n_rows / measured.import_seconds, measured.n_rows / measured.copy_seconds
-    return [
-        Figure(what=f"{what}; limit: COPY", unit="rows/s", seen=seen, limit=limit, of_limit=0.33),
-        Figure(what=f"{what}: memory of all its processes", unit="MB", seen=max(measured.samples_mb), is_cost=True),
-    ]
+        found = module.measure(place, Path(folder), **sizes)
+        return list(found if isinstance(found, list) else found.figures())
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,7 @@ from tests.postgres import KEY, TestPlace, fresh_place
 N_RUNS = 60
 _HOSTS = ("dqmrubu-c2a06-01-01", "fu-c2f11-11-04")
 _BATCH = 100
+_N_COPIES = 60  # of a real run, since the pages of a table say little of one
 _GRAPHS = """
 CREATE TABLE IF NOT EXISTS public.todays_graphs (run INT PRIMARY KEY, rev INT, id TEXT, timestamp TIMESTAMPTZ,
     global_start TIMESTAMPTZ, stream_data TEXT, hostname TEXT)
@@ -68,8 +69,13 @@ def simulated(n_runs: int) -> list[dict[str, Any]]:
     return [document for store in stores for document in store.documents(store.newest_ids(len(store)))]
 
 
-def measure(place: TestPlace, documents: list[dict[str, Any]]) -> Bytes:
-    """Stores the documents in both ways and looks how much there is."""
+def measure(place: TestPlace, folder: Path, n_runs: int = N_RUNS) -> Bytes:
+    """Of simulated runs."""
+    del folder
+    return _stored_both_ways(place, simulated(n_runs))
+
+
+def _stored_both_ways(place: TestPlace, documents: list[dict[str, Any]]) -> Bytes:
     jobs = [document for document in documents if document["type"] == "dqm-source-state"]
     files = {document["run"]: document for document in documents if document["type"] == "dqm-files"}
     runs = {document["run"] for document in jobs}
@@ -114,12 +120,11 @@ def main(n_runs: int, paths: list[Path]) -> None:
     figures = []
     sources = {"simulated": simulated(n_runs)}
     for path in paths:
-        # A table's pages say little of one run: it is stored many times, each time as another one.
         real = [document for _, document in read_documents(path)]
-        sources[path.stem] = [_renamed(document, number) for number in range(20) for document in real]
+        sources[path.stem] = [_renamed(document, number) for number in range(_N_COPIES) for document in real]
     with tempfile.TemporaryDirectory(prefix="mirror-bench-") as name, fresh_place(Path(name)) as place:
         for source, documents in sources.items():
-            figures += measure(place, documents).figures(source)
+            figures += _stored_both_ways(place, documents).figures(source)
     print(table(figures))
 
 

@@ -21,6 +21,8 @@ _RUN = 398220
 _TAG = "beam_dqm_sourceclient-live"
 _EVENTS_PLACE = 7  # in a job of get_run
 _FIRST_EVENTS = 1_000_001
+_POLL_SECONDS = 1.0  # by default
+_GOLDEN_RATIO = 0.618034  # its multiples are evenly spread: uploads come at any instant between two polls alike
 # The row's exact number of events is in a title; noted is when each number came, by the same machine's clock.
 _WATCH = """
 window.cameAt = {};
@@ -60,7 +62,7 @@ def measure(place: TestPlace, folder: Path, *, n_samples: int = 100) -> list[Fig
                 # Not page.wait_for_function: it evaluates text, which the page's policy forbids.
                 wait_for(lambda: page.evaluate(f"'{number}' in window.cameAt"), "the number is on the page", 15)  # noqa: B023
                 wait_for(lambda: str(number) in answers.came_at, "the number is in the answer", 15)  # noqa: B023
-                time.sleep(0.037 * (number % 11))  # uploads come at any instant between two polls
+                time.sleep(number * _GOLDEN_RATIO % _POLL_SECONDS)
             on_page = page.evaluate("window.cameAt")
             browser.close()
     in_answer = [answers.came_at[number] - at for number, at in uploaded_at.items()]

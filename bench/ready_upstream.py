@@ -110,6 +110,13 @@ def _handler(stock: _Stock) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The grabber hangs up on what it has heard enough of."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def ready_upstream(folder: Path, documents: list[dict[str, Any]], n_headers: int | None = None) -> Iterator[str]:
     """Yields the address of one that has `n_headers` (default: as many as documents), in a process of its own."""
@@ -129,7 +136,7 @@ def ready_upstream(folder: Path, documents: list[dict[str, Any]], n_headers: int
 
 def _serve(port: int, path: Path, n_headers: int) -> None:
     stock = _Stock(json.loads(path.read_text()), n_headers)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _handler(stock))
+    server = _Server(("127.0.0.1", port), _handler(stock))
     print("ready", flush=True)
     server.serve_forever()
 
