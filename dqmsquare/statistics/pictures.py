@@ -1,5 +1,6 @@
 """Pictures of statistics as PNG: which there are, how large, in which colours; plots/ draws them with matplotlib."""
 
+import gc
 import os
 import threading
 from collections.abc import Mapping
@@ -51,4 +52,7 @@ class Painter:
             os.environ.setdefault("MPLCONFIGDIR", str(self._folder))
             from dqmsquare.statistics import plots  # noqa: PLC0415
 
-            return plots.draw(numbers, theme, SCALE)
+            try:
+                return plots.draw(numbers, theme, SCALE)
+            finally:
+                gc.collect()  # a figure is a circle of objects with 10 MB in it, and the server looks for these seldom

@@ -1,6 +1,7 @@
 """The statistics' page, and its tables as CSV, JSON and PNG."""
 
 import csv
+import gc
 import io
 import json
 import struct
@@ -125,6 +126,15 @@ def test_equal_numbers_give_equal_pictures_of_each_theme(numbers, painter: Paint
     light, dark = (painter.draw(numbers["rates"], theme) for theme in (LIGHT, DARK))
     assert painter.draw(numbers["rates"], LIGHT) == light != dark
     assert b"matplotlib" not in light.lower()
+
+
+def test_no_figure_is_left_when_its_picture_is_drawn(numbers, painter: Painter):
+    gc.disable()  # the server looks for circles of objects seldom
+    try:
+        painter.draw(numbers["clients"])
+        assert [thing for thing in gc.get_objects() if type(thing).__name__ == "Figure"] == []
+    finally:
+        gc.enable()
 
 
 def test_every_picture_can_be_drawn_of_nothing_and_of_very_much(numbers, painter: Painter):
