@@ -14,6 +14,7 @@ import psycopg2
 
 from tests.acceptance.oracle import Verdict, compare
 from tests.chaos.faults import FAULTS, End, Fault
+from tests.chaos.leaks import leaks
 from tests.chaos.stage import HOSTS, Producer, Stage, stage
 from tests.chaos.watch import CatchUp, Visitor, catch_ups, resident_megabytes, tracebacks
 from tests.programs import wait_for
@@ -38,6 +39,7 @@ class Report:
     catch_ups: list[CatchUp] = field(default_factory=list)
     memory: dict[str, tuple[float, float]] = field(default_factory=dict)  # MB at the start and at the end
     tracebacks: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
     statuses: Counter[Any] = field(default_factory=Counter)
     n_lost_acks: int = 0
     n_offered: int = 0
@@ -131,6 +133,7 @@ def run(folder: Path, seconds: float, seed: int, *, patience: float = 1.0) -> Re
         report.n_offered = here.counter.n_offered
         report.verdict = compare(here.place, here.simulator, here.counter)
         report.tracebacks = tracebacks(here)
+        report.leaks = leaks(here)
     _judge(report, seconds, patience)
     return report
 
@@ -205,6 +208,7 @@ def _is_level(here: Stage) -> bool:
 def _judge(report: Report, seconds: float, patience: float) -> None:
     problems = report.problems
     problems += [f"unhandled: {line}" for line in report.tracebacks]
+    problems += [f"leak: {line}" for line in report.leaks]
     problems += [f"late: {each}" for each in report.catch_ups if each.is_late(patience)]
     problems += [f"a page answered {status}" for status in report.statuses if status not in {200, 503}]
     problems += [

@@ -22,7 +22,7 @@ from dqmsquare.simulator.hostile import CHANGES
 from tests.certs.authority import Authority, Pair
 from tests.chaos.lossy_proxy import LossyProxy
 from tests.postgres import PrivateServer, TestPlace, breakable_place
-from tests.programs import Mirror, wait_for
+from tests.programs import Mirror, free_port, wait_for
 
 HOSTS = ("dqmrubu-c2a06-01-01", "dqmfu-c2b03-45-01", "dqmfu-c2b04-45-01", "dqmfu-c2b05-45-01")
 POLL_SECONDS = 1.0
@@ -88,6 +88,7 @@ class Stage:
         )  # fmt: skip
         self.grabbers: list[subprocess.Popen[bytes]] = []
         self.server: subprocess.Popen[bytes] | None = None
+        self.monitoring_ports = {"server": free_port()}
         self.sql(_REFUSALS)
 
     def _server_tls(self, pair: Pair) -> Tls:
@@ -96,7 +97,12 @@ class Stage:
     # ------------------------------------------------------------------------------------------------------ processes
 
     def start_grabber(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return self.mirror.start("grabber.py", "production", *arguments)
+        """Its metrics are at `monitoring_ports["grabber"]`, if it is the one that was started last."""
+        port = self.monitoring_ports["grabber"] = free_port()
+        return self.mirror.start("grabber.py", "production", *arguments, MONITORING_PORT=str(port))
+
+    def start_server(self) -> subprocess.Popen[bytes]:
+        return self.mirror.start("server.py", MONITORING_PORT=str(self.monitoring_ports["server"]))
 
     def replace_grabber(self, number: int) -> None:
         """Starts a grabber in the place of one that has ended."""
@@ -223,7 +229,7 @@ def stage(folder: Path, seed: int) -> Iterator[Stage]:
             with stage.simulator:
                 try:
                     stage.grabbers = [stage.start_grabber(), stage.start_grabber()]
-                    stage.server = stage.mirror.start("server.py")
+                    stage.server = stage.start_server()
                     wait_for(lambda: stage.mirror.get("/")[0] == 200, "the server answers", _START_SECONDS)
                     yield stage
                 finally:
