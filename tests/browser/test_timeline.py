@@ -211,3 +211,10 @@ def test_without_javascript_the_timeline_is_read_page_by_page(stage, open_page):
     assert shown(page)[0] == RUN
     page.locator(f"#run-{OLD} [data-c=pixel] a").click()
     assert f"/jobs/{job_id('again', OLD)}" in page.url
+
+
+def test_on_paper_the_sheet_lies_down(open_page):
+    """Upright it ends in the middle of the clients."""
+    sheet = open_page("/timeline/?last=9").pdf(prefer_css_page_size=True)
+    [(width, height)] = set(re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", sheet))
+    assert float(width) > float(height)
