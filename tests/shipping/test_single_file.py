@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from dqmsquare import __version__
+from dqmsquare.simulator.documents import job_document
 from tests.certs.authority import Authority
+from tests.first_mirror_tables import FirstMirror
+from tests.postgres import TestPlace
 from tests.shipping.clean_root import CleanRoot
 from tests.shipping.conftest import ROOT, needs
 from tests.shipping.programs import Surroundings, said
@@ -51,6 +54,32 @@ def test_the_single_file_takes_the_programs_by_name(dist: Path) -> None:
     assert "--full-check" in said(program, "grabber", "--help").stdout
     assert "upgrade" in said(program, "db", "--help").stdout
     assert (said(program).returncode, said(program, "demo").returncode) == (1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(700)
+def test_the_single_file_imports_the_first_mirror_and_draws_a_report(
+    dist: Path, place: TestPlace, tmp_path: Path
+) -> None:
+    """Both need what a single file easily lacks: processes that start it again, and the data of libraries."""
+    program = dist / "dqmsquare_mirror"
+    first_mirror = FirstMirror(place.server.host, place.config.database_name("production"))
+    first_mirror.make_tables()
+    first_mirror.write(
+        job_document("fu-c2f11-11-01", 358_000 + n, "csc_dqm_sourceclient-live", n, lumi=9, reported_at=1.66e9)
+        | {"_rev": n}
+        for n in range(1, 21)
+    )
+
+    imported = said(program, "db", "import-first-mirror", "--cluster", "production", **place.environ)
+    assert imported.returncode == 0, imported.stderr
+    assert place.rows("SELECT count(*) FROM mirror.jobs WHERE has_log") == [(20,)]
+
+    report = tmp_path / "report"
+    drawn = said(program, "report", "--from", "358001", "--to", "358020", "--out", report, **place.environ)
+    assert drawn.returncode == 0, drawn.stderr
+    assert len(list(report.glob("*.png"))) > 3
+    assert "csc" in (report / "index.html").read_text()
 
 
 @pytest.mark.slow
