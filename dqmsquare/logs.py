@@ -108,19 +108,23 @@ class _Writer(threading.Thread):
         self._records = records
         self._handler = handler
         self._is_left = False
+        self._left: TextIO | None = None
 
     def run(self) -> None:
         while not self._is_left and (record := self._records.get()) is not None:
             self._handler.handle(record)
         self._handler.close()
+        if self._left is not None:
+            with contextlib.suppress(OSError):
+                self._left.close()
 
     def stop(self) -> None:
         with contextlib.suppress(queue.Full):
             self._records.put(None, timeout=_LAST_LINES_SECONDS)
             self.join(_LAST_LINES_SECONDS)
         if self.is_alive() and isinstance(self._handler, _File):
+            self._left = self._handler.leave_stream()
             self._is_left = True
-            self._handler.leave_stream()
 
 
 class _File(logging.handlers.TimedRotatingFileHandler):
@@ -130,7 +134,6 @@ class _File(logging.handlers.TimedRotatingFileHandler):
         super().__init__(
             path, when="midnight", backupCount=_FILES_KEPT, utc=True, delay=True, errors="backslashreplace"
         )
-        self._left: TextIO | None = None
 
     def doRollover(self) -> None:  # noqa: N802  (logging's word)
         with self._turn():
@@ -147,13 +150,11 @@ class _File(logging.handlers.TimedRotatingFileHandler):
     def close(self) -> None:
         with contextlib.suppress(OSError):  # the last lines may find no place
             super().close()
-        if self._left is not None:
-            with contextlib.suppress(OSError):
-                self._left.close()
 
-    def leave_stream(self) -> None:
+    def leave_stream(self) -> TextIO | None:
         """Leaves it to the thread that hangs in it: who flushes or closes it, as logging does at the end, hangs too."""
-        self._left, self.stream, self.lock = self.stream, None, None
+        left, self.stream, self.lock = self.stream, None, None
+        return left
 
     def _was_turned_over(self) -> bool:
         try:

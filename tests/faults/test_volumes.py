@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -103,6 +103,37 @@ def test_f41_lines_that_a_hanging_volume_did_not_take_are_counted_when_it_is_bac
     capfd.readouterr()
 
 
+def run_script(script: str, folder: Path, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "FOLDER": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=before,
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+
+
+HANGS = """
+import logging, os
+from dqmsquare.config import parse_config
+from dqmsquare.logs import start_logging
+os.mkfifo(os.path.join(os.environ["FOLDER"], "server.log"))
+reader = os.open(os.path.join(os.environ["FOLDER"], "server.log"), os.O_RDONLY | os.O_NONBLOCK)
+start_logging(parse_config({"LOG_DIR": os.environ["FOLDER"]}, role="server", as_root=False), "server")
+for number in range(3000):
+    logging.getLogger("x").info("line %d of many", number)
+"""
+
+
+def test_f41_a_process_ends_while_its_volume_hangs(tmp_path: Path):
+    ended = run_script(HANGS, tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line.split()[-3] for line in ended.stdout.splitlines()] == [str(number) for number in range(3000)]
+
+
 FILLS_UP = """
 import logging, os
 from dqmsquare.config import parse_config
@@ -116,16 +147,7 @@ stop()
 
 def test_f41_a_volume_that_fills_up_costs_the_files_lines_only(tmp_path: Path):
     """A limit of the file's size stands for the volume: its writes fail in the middle of a line."""
-    ended = subprocess.run(
-        [sys.executable, "-c", FILLS_UP],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "FOLDER": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_script(FILLS_UP, tmp_path, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.split()[-3] for line in ended.stdout.splitlines()] == [str(number) for number in range(500)]
     assert 9_000 < (tmp_path / "server.log").stat().st_size <= 10_000

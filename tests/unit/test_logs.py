@@ -53,7 +53,8 @@ def test_f41_lines_that_come_too_fast_are_dropped_and_counted_never_waited_for()
     assert records.get_nowait().getMessage().endswith("x: 5")
 
 
-def test_f41_a_line_that_cannot_be_formatted_does_not_raise():
+def test_f41_a_line_that_cannot_be_formatted_does_not_raise(capsys: pytest.CaptureFixture[str]):
     entrance = _Entrance(queue.Queue(2))
     entrance.setFormatter(OneLine())
     entrance.handle(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None))
+    assert capsys.readouterr().err == ""
