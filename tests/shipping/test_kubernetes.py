@@ -143,7 +143,9 @@ def test_security_h3k_only_pages_and_scrapes_come_in_and_only_what_is_needed_goe
     assert policy["podSelector"]["matchExpressions"][0]["values"] == list(ROLES)
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert [[port["port"] for port in rule["ports"]] for rule in policy["ingress"]] == [[8084], [18084, 18085, 18086]]
-    assert all(rule["from"] for rule in policy["ingress"])
+    selectors = [[name["namespaceSelector"]["matchLabels"] for name in rule["from"]] for rule in policy["ingress"]]
+    assert selectors == [[{"kubernetes.io/metadata.name": name}] for name in ("kube-system", "monitoring")]
+    assert policy["ingress"][0]["from"][0]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "ingress-nginx"}
     assert [[port["port"] for port in rule["ports"]] for rule in policy["egress"]] == [[53, 53], [5432, 443]]
 
 
@@ -154,10 +156,9 @@ def test_secrets_come_from_where_cmsweb_keeps_them(name: str) -> None:
 
     assert named == {"robot-secrets"} | ({"hmac-secrets"} if name == SERVER else set())
     assert all(c["envFrom"] == [{"secretRef": {"name": "dqmsecret"}}] for c in containers_of(name))
-    assert [volume["emptyDir"]["medium"] for volume in pod["volumes"] if volume["name"] == "secrets-in-memory"] == [
-        "Memory"
-    ]
-    # A replica's own numbers: several share the claim.
+    in_memory = {volume["name"] for volume in pod["volumes"] if volume.get("emptyDir", {}).get("medium") == "Memory"}
+    assert in_memory == {"secrets-in-memory", "pod-tmp"}
+    # A replica's own numbers: several share the claim, and they are mapped, which a full volume makes deadly.
     places = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
     assert (places["/cinder/dqmsquare"], places["/cinder/dqmsquare/tmp"]) == ("log", "pod-tmp")
 
