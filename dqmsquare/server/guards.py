@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dqmsquare.server.responses import SECURITY_HEADERS, Problem, problem
+from dqmsquare.server.slow_bodies import Body, Readings
 
 METHODS = ("GET", "HEAD", "POST")
 BODY_MAX_BYTES = 64 * 1024
@@ -21,15 +22,19 @@ class Bodies:
 
     def __init__(self, places: int = _BODIES_AT_ONCE) -> None:
         self._places = threading.BoundedSemaphore(places)
+        self._readings = Readings()
 
     @contextmanager
     def place(self, environ: Environ) -> Iterator[None]:
-        """Raises a 503 where no place is left."""
-        if environ.get("CONTENT_LENGTH") in {None, "", "0"}:
+        """Raises a 503 where no place is left. The body may then be read, once, within its time."""
+        n_bytes = int(environ.get("CONTENT_LENGTH") or 0)
+        if not n_bytes:
             yield
             return
         if not self._places.acquire(blocking=False):
             raise problem(503, "Too many requests with a body at once.", Retry_After="1", Connection="close")
+        port = int(environ.get("SERVER_PORT", 0))
+        environ["wsgi.input"] = Body(environ["wsgi.input"], n_bytes, port, self._readings)
         try:
             yield
         finally:

@@ -1,3 +1,4 @@
+import io
 import logging
 import re
 from typing import Any
@@ -79,6 +80,7 @@ def test_security_b4_head_answers_like_get_without_the_body(application):
     get, head = ask(application, "/fine"), ask(application, "/fine", "HEAD")
     assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
     assert ask(application, "/no/such/page", "HEAD").body == b""
+    assert ask(application, "/fine", "HEAD", Transfer_Encoding="chunked").body == b""
 
 
 def test_a_method_that_is_not_served_names_those_that_are(application):
@@ -104,8 +106,10 @@ def test_a_page_that_is_not_there_is_not_named_in_the_answer(application, path):
     assert path not in answer.text
 
 
-def test_a_path_that_is_no_text_is_not_there(application):
-    assert ask(application, "/\u4e2d").status == 404
+@pytest.mark.parametrize("path", ["/\u4e2d", "/\xff", "/fi\xffne", "/fine\xc3", "/\x80fine", "/\xc0\xaffine"])
+def test_a_path_that_is_no_text_is_not_there(application, path):
+    """Nor is it another one: Bottle alone would leave out what is no UTF-8, and find /fine."""
+    assert ask(application, path).status == 404
 
 
 def test_a_sentence_for_the_reader_is_escaped(application):
@@ -191,13 +195,14 @@ def test_security_h6k_a_body_of_unknown_length_ends_the_connection(application, 
 
 def test_security_h6k_only_so_many_bodies_are_handled_at_once():
     bodies = Bodies(places=1)
-    with bodies.place({"CONTENT_LENGTH": "5"}):
+    five = {"CONTENT_LENGTH": "5", "wsgi.input": io.BytesIO(b"abcde")}
+    with bodies.place(five):
         with bodies.place({"CONTENT_LENGTH": "0"}), bodies.place({}):
             pass
-        with pytest.raises(Problem) as refused, bodies.place({"CONTENT_LENGTH": "5"}):
+        with pytest.raises(Problem) as refused, bodies.place(five):
             pass
         assert refused.value.status_code == 503
-    with bodies.place({"CONTENT_LENGTH": "5"}):
+    with bodies.place(five):
         pass
 
 
