@@ -77,6 +77,10 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, Any, int]] = [  # what is changed, a
     ({"extra": None}, "rss_bytes", None, 0),
     ({"extra": []}, "rss_bytes", None, 1),
     ({"events_rate": ""}, "rate_hz", None, 1),
+    ({"events_rate": 1e999}, "rate_hz", None, 1),
+    ({"events_total": 2**63 - 1}, "n_events", 2**63 - 1, 0),
+    ({"events_total": 2**63}, "n_events", None, 1),
+    ({"extra.ps_info.VmRSS": f"{10**14} GB"}, "rss_bytes", None, 1),
     ({"nobody_knows_this": {"secret": 1}}, "lumi", 99, 0),
 ]
 

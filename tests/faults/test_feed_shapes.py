@@ -23,8 +23,8 @@ def stand(wire: Wire) -> tuple[dict[str, int], int | None]:
     return wire.mirrored(), wire.cursor.head_rev
 
 
-def listing(*lines: Any) -> str:
-    """The body of an answer with these headers."""
+def listing(*lines: Any, n_more: int = 0) -> str:
+    """The body of an answer with these headers; it says that there are `n_more` besides."""
     revs = [line["_rev"] for line in lines if isinstance(line, dict) and type(line.get("_rev")) is int]
     message = {
         "event": "update_headers",
@@ -32,7 +32,7 @@ def listing(*lines: Any) -> str:
         "sync_to_rev": max(revs),
         "headers": lines,
         "total_sent": len(lines),
-        "total_avail": len(lines),
+        "total_avail": len(lines) + n_more,
     }
     return json.dumps({"messages": [json.dumps(message)]})
 
@@ -75,7 +75,7 @@ def test_f10_each_wrong_shape_is_counted_by_its_kind_and_costs_nothing(wire: Wir
     # The listing of a new epoch may have taken what was meant for the poll; it counts, and is asked for again.
     assert reasons <= {"shape", "id", "rev"}
     assert len(reasons) >= 2
-    assert not wire.worker.crashes.too_many
+    assert not wire.worker.crashes._at
 
 
 def test_f10_documents_of_a_wrong_shape_move_nothing_or_are_missing(wire: Wire):
@@ -134,6 +134,27 @@ def test_f12_the_good_half_of_an_answer_is_stored_and_the_cursor_stands_at_its_e
     assert wire.cursor.head_rev == headers[2]["_rev"]
     assert wire.counted("protocol_errors_total", kind="message-not-json") == 1
     wire.settle()
+
+
+def test_f12_headers_that_are_missing_from_an_answer_are_noticed_and_asked_for_again(wire: Wire):
+    wire.upload(1)
+    wire.settle()
+    wire.upload(2, 3, 4)
+    headers = wire.simulator.stores[HOST].headers_from(wire.cursor.head_rev)
+    body = "body:" + listing(*headers[:3], n_more=1)
+    wire.simulator.faults.set(body, event="sync_request", times=1)
+    wire.cycle()
+    assert set(wire.mirrored()) == {public(number) for number in (1, 2, 3)}
+    assert wire.counted("protocol_errors_total", kind="incomplete") == 1
+    wire.settle()
+    compared_at = wire.cursor.compared_at
+    wire.simulator.faults.set(body, event="sync_request", times=1)
+    history = wire.worker._replication._history
+    history.ask_for_comparison()
+    while wire.simulator.faults._faults or history.is_busy:
+        wire.worker._replication.fill()
+    assert wire.counted("protocol_errors_total", kind="incomplete") == 2
+    assert wire.cursor.compared_at == compared_at, "such a listing is no comparison"
 
 
 @few

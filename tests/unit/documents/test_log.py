@@ -2,10 +2,19 @@ import json
 
 import pytest
 
-from dqmsquare.documents.log import MAX_KEPT_BYTES, LogText, read_log
+from dqmsquare.documents.log import MAX_KEPT_BYTES, MAX_READ_CHARACTERS, LogText, read_log
 from dqmsquare.scrub import Scrubber
 
-SCRUBBER = Scrubber(())
+
+class Watching(Scrubber):
+    """Is given no more of a log than what is read of it, however long that is."""
+
+    def scrub_pieces(self, texts):
+        assert sum(map(len, texts)) <= 2 * MAX_READ_CHARACTERS
+        return super().scrub_pieces(texts)
+
+
+SCRUBBER = Watching(())
 LINES = [f"line {n}, which says something of its own\n" for n in range(1, 1000)]
 
 

@@ -258,6 +258,17 @@ def test_f12_the_good_messages_before_a_broken_one_come_out(dqm2, feed):
     assert not answer.complete
 
 
+@pytest.mark.parametrize("rest", [", nonsense]}", f", {'9' * 5_000}]}}"])
+def test_f12_so_do_those_before_what_is_no_json(dqm2, feed, rest):
+    """Though all of it came at once."""
+    good = body(GOOD, header_message([line(2)], 2, 4)).removesuffix("]}")
+    dqm2.post(f"{PROXY}/redirect", body=good + rest)
+    seen = []
+    with pytest.raises(UpstreamMalformed), feed.headers(0) as answer:
+        seen.extend(answer)
+    assert revisions(seen) == [[1], [2]]
+
+
 def test_f9_an_answer_cut_at_any_byte_gives_its_whole_messages_and_an_error(dqm2, feed):
     whole = body(GOOD, header_message([line(2)], 2, 2))
     first_end, second_end = whole.index('", "{') + 1, len(whole) - 2
