@@ -127,6 +127,7 @@ def test_f45_a_host_that_nobody_knows_shows_as_never_seen_and_one_named_twice_is
         )
         mirror.start_server()
         page = mirror.get("/")[1]
+        assert "grabbing production (2 hosts)" in mirror.output(), "a worker for each"
         assert place.rows("SELECT count(*) FROM mirror.hosts WHERE is_configured") == [(2,)]
         assert place.rows("SELECT count(*) FROM mirror.cursors WHERE polled_at IS NULL") == [(1,)]
         assert "never told" in page

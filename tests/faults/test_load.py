@@ -24,9 +24,16 @@ from tests.programs import mirror_on, wait_for
 from tests.unit.server.server_fakes import ask
 
 OTHER = "fu-c2f11-11-02"
+SLOW = """
+    CREATE FUNCTION mirror.slow() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON mirror.host_disks FOR EACH ROW WHEN (NEW.used_bytes < 1000000000)
+      EXECUTE FUNCTION mirror.slow();
+"""
 
 
 def test_f47_a_host_with_a_hundred_times_the_traffic_delays_no_other(place: TestPlace, tmp_path: Path):
+    """The flood's documents take long to store, so that its host's turn never ends."""
     with (
         Simulator(production_hosts=[HOST, OTHER], playback_hosts=[]) as simulator,
         mirror_on(place, simulator, tmp_path) as mirror,
@@ -34,6 +41,7 @@ def test_f47_a_host_with_a_hundred_times_the_traffic_delays_no_other(place: Test
         mirror.start("grabber.py", "production")
         simulator.upload(OTHER, raw_disk(0, 10**9, OTHER))
         wait_for(lambda: place.rows("SELECT 1 FROM mirror.host_disks"), "it grabs")
+        place.rows(SLOW)
         stop = threading.Event()
 
         def flood() -> None:
@@ -68,17 +76,21 @@ def test_f48_hosts_that_all_come_back_after_a_long_break_are_caught_up_with_whil
     """A small one: `make bench` has the 50,000 headers, and the times."""
     hosts = (HOST, OTHER)
     with (
-        Simulator(production_hosts=hosts, playback_hosts=[], history_runs=3) as simulator,
-        mirror_on(place, simulator, tmp_path) as mirror,
+        Simulator(production_hosts=hosts, playback_hosts=[], history_runs=1) as simulator,
+        mirror_on(place, simulator, tmp_path, GRABBER_SLEEP_TIME_INFO="0.3", BACKOFF_MAX_SECONDS="1") as mirror,
     ):
-        mirror.start_server()
-        simulator.faults.set("break", path="/redirect")
         mirror.start("grabber.py", "production")
+        mirror.start_server()
+        level = "SELECT count(*) FROM mirror.cursors WHERE tail_rev = 0 AND n_behind = 0"
+        wait_for(lambda: place.rows(level) == [(2,)], "it grabs")
+        simulator.faults.set("break", path="/redirect")
         wait_for(lambda: "cannot be reached" in mirror.output(), "all are away")
         for host in hosts:
             for number in range(1200):
                 simulator.upload(host, raw_disk(number, number, host))
         total = sum(len(simulator.stores[host]) for host in hosts)
+        tables = ("jobs", "deliveries", "host_memory", "host_disks", "releases")
+        counts = " + ".join(f"(SELECT count(*) FROM mirror.{name})" for name in tables)
         simulator.faults.clear()
         took: list[float] = []
 
@@ -86,12 +98,10 @@ def test_f48_hosts_that_all_come_back_after_a_long_break_are_caught_up_with_whil
             begun = time.monotonic()
             assert mirror.get("/")[0] == 200
             took.append(time.monotonic() - begun)
-            return place.rows("SELECT count(*) FROM mirror.cursors WHERE tail_rev = 0 AND n_behind = 0") == [(2,)]
+            return place.rows(f"SELECT {counts}") == [(total,)]
 
         wait_for(is_caught_up, "it catches up", 60)
-        tables = ("jobs", "deliveries", "host_memory", "host_disks", "releases")
-        counts = " + ".join(f"(SELECT count(*) FROM mirror.{name})" for name in tables)
-        assert place.rows(f"SELECT {counts}") == [(total,)]
+        wait_for(lambda: place.rows(level) == [(2,)], "and says so")
         assert place.rows("SELECT count(*) FROM mirror.quarantine") == [(0,)]
     assert sorted(took)[int(0.95 * len(took))] < 1.0, "0.3 s where nothing else runs"
 
@@ -141,10 +151,17 @@ def test_f50_two_hundred_pages_at_once_are_all_answered_from_one_rendering(place
             has_it = {"If_None_Match": headers["etag"]} if number % 2 else {}
             return int(server.get(f"/?run={RUN}", **has_it)[0])
 
-        with ThreadPoolExecutor(200) as pages:
-            answers = list(pages.map(look, range(200)))
-        assert set(answers) <= {200, 304}
         user = place.config.postgres_server_username
+        waiting = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}' AND wait_event_type = 'Lock'"
+        with ThreadPoolExecutor(200) as pages:
+            with place.owner().writing() as connection:  # no page can be made meanwhile
+                connection.exec_driver_sql("LOCK TABLE mirror.jobs")
+                answers = pages.map(look, range(200))
+                wait_for(lambda: place.rows(waiting) > [(0,)], "one is being made")
+                time.sleep(0.5)
+                [(n_waiting,)] = place.rows(waiting)
+            assert set(answers) <= {200, 304}
+        assert n_waiting <= 2, "who comes meanwhile waits for that one"
         [(n_connections,)] = place.rows(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'")
         assert n_connections <= 2 * 12, "a pool for each cluster, whoever looks"
     record.release()

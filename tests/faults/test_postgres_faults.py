@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from dqmsquare.errors import StoreUnavailable
 from tests.chaos.lossy_proxy import LossyProxy
 from tests.faults.nursery_stage import NurseryStage, nursery_stage
 from tests.postgres import PrivateServer, TestPlace, copied_databases
@@ -85,6 +86,8 @@ def test_f36_a_database_that_became_read_only_is_left_and_come_back_to(breakable
         say("on")
         try:
             wait_for(partial(grabber.has_said, "ReadOnlySqlTransaction 25006"), "it notices")
+            with pytest.raises(StoreUnavailable, match="OperationalError"), stage.place.owner().reading():
+                pass  # who writes takes no connection to it
             time.sleep(1)
             standing = stage.heads()
             assert stage.place.rows("SELECT count(*) FROM mirror.jobs") > [(0,)], "people still read"

@@ -157,9 +157,11 @@ def test_without_verification_anybody_is_spoken_to_and_that_is_said_once(server_
 def test_f2_the_deadline_holds_for_a_server_that_never_answers_in_tls(authority, ours):
     with peer(answering(b"[1]")) as server:
         session = Dqm2Session(config_of(server.url.replace("http:", "https:"), ours, authority.bundle))
+        started = datetime.now(UTC)
         with pytest.raises(UpstreamTimeout):
             fetch(session, deadline_seconds=0.4)
         session.close()
+        assert datetime.now(UTC) - started < timedelta(seconds=1.5)
 
 
 @pytest.mark.parametrize(
@@ -280,12 +282,20 @@ def test_f42_each_fault_of_a_pair_has_its_own_words(authority, ours, tmp_path):
 
 
 @pytest.mark.timeout(20)
-def test_f42_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_passphrase(authority, server_tls):
+def test_f42_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_passphrase(authority, server_tls, monkeypatch):
+    asked = []
+
+    def no_passphrase():
+        asked.append("us")
+        raise ValueError
+
+    monkeypatch.setattr(certificate, "_no_passphrase", no_passphrase)
     with (
         peer(answering(b"[1]"), server_tls) as server,
         pytest.raises(UpstreamRefused, match="the key is encrypted"),
     ):
         fetch_once(server.url, authority.issue("locked", passphrase=b"hush"), authority.bundle)
+    assert asked == ["us"], "not whoever sits at the terminal"
 
 
 @pytest.mark.parametrize("content", [None, b"no authority"])

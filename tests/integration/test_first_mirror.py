@@ -265,6 +265,10 @@ def test_the_old_tables_go_only_when_nothing_is_missing(place: TestPlace):
     with pytest.raises(ImportRefused, match="1 rows and 0 changes"):
         drop_first_mirror(origin)
     _import(place)
+    first_mirror.see_statuses(utc(2022, 9, 15, 1), {"fu-c2f11-11-04.cms": False})
+    with pytest.raises(ImportRefused, match="0 rows and 1 changes"):
+        drop_first_mirror(origin)
+    _import(place)
     drop_first_mirror(origin)
     assert place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
     with place.reader().reading() as connection:

@@ -160,6 +160,7 @@ def test_each_row_is_shown_by_a_test_that_is_named_after_it() -> None:
         ("test_f2_f3_a_deadline", ["f2", "f3"]),
         ("test_f_is_a_letter", []),
         ("test_utf8_is_no_row", []),
+        ("test_f140_is_no_row", []),
         ("test_security_a8_many_tries", ["security a8"]),
         ("test_security_e1_e2_headers", ["security e1", "security e2"]),
         ("test_security_h5k_no_secret", ["security h5k"]),
