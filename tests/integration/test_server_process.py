@@ -157,8 +157,13 @@ def test_at_sigterm_no_new_stream_begins(server):
 
 def test_security_h5k_no_secret_is_left_in_the_environment_of_a_request(place, tmp_path):
     """Granian copies os.environ into every request: what is gone before it starts is not in it."""
-    code = "from dqmsquare.server import serve; serve.hide_secrets(); import os; print(dict(os.environ))"
-    environ = {**place.environ, "DQM_FFF_SECRET": "canary-secret", "DQM_CR_USERNAMES": "shifter:canary-password"}
+    code = (
+        "import os, runpy, sys; from dqmsquare.server import serve; "
+        "serve.Server = lambda **options: sys.exit(print(dict(os.environ))); "
+        "sys.argv = ['server.py']; runpy.run_path('server.py', run_name='__main__')"
+    )
+    settings = {"DQM_FFF_SECRET": "canary-secret", "DQM_CR_USERNAMES": "shifter:canary-password"}
+    environ = {**place.environ, **settings, "MONITORING_PORT": "0", "TMP_DIR": str(tmp_path), "LOG_DIR": str(tmp_path)}
     command = [sys.executable, "-c", code]
     left = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "POSTGRES_HOST" in left

@@ -99,6 +99,8 @@ def test_numbers_for_programs_are_exact(server: ServerProcess):
             "n_crashed": 0, "n_failed": 0, "n_stuck": 1, "n_input_gone": 1,
         }
     ]  # fmt: skip
+    newest = json.loads(server.get("/statistics/runs.json?last=1")[2])
+    assert (newest["first_run"], newest["n_runs"], len(newest["rows"])) == (102, 1, 1)
     [head, line] = server.get("/statistics/runs.csv?last=1&run_key=cosmic_run")[2].decode().splitlines()
     assert head.startswith("run,run_key,release,started_at,start_estimated,stopped_at,")
     assert line == "101,cosmic_run,15_0_5,2026-05-01T12:20:00Z,1,2026-05-01T12:40:00Z,,,10,,,3,0,0,1,1"
