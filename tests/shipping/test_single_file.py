@@ -62,7 +62,7 @@ def test_the_single_file_imports_the_first_mirror_and_draws_a_report(
     dist: Path, place: TestPlace, tmp_path: Path
 ) -> None:
     """Both need what a single file easily lacks: processes that start it again, and the data of libraries."""
-    program = ("env", *(f"{name}={value}" for name, value in place.environ.items()), dist / "dqmsquare_mirror")
+    program, settings = dist / "dqmsquare_mirror", [f"{name}={value}" for name, value in place.environ.items()]
     first_mirror = FirstMirror(place.server.host, place.config.database_name("production"))
     first_mirror.make_tables()
     first_mirror.write(
@@ -71,12 +71,12 @@ def test_the_single_file_imports_the_first_mirror_and_draws_a_report(
         for n in range(1, 21)
     )
 
-    imported = said(*program, "db", "import-first-mirror", "--cluster", "production")
+    imported = said("env", *settings, program, "db", "import-first-mirror", "--cluster", "production")
     assert imported.returncode == 0, imported.stderr
     assert place.rows("SELECT count(*) FROM mirror.jobs WHERE has_log") == [(20,)]
 
     report = tmp_path / "report"
-    drawn = said(*program, "report", "--from", "358001", "--to", "358020", "--out", report)
+    drawn = said("env", *settings, program, "report", "--from", "358001", "--to", "358020", "--out", report)
     assert drawn.returncode == 0, drawn.stderr
     assert len(list(report.glob("*.png"))) > 3
     assert "csc" in (report / "index.html").read_text()
