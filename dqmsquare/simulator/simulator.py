@@ -128,7 +128,8 @@ class Simulator:
         self._server.stop()
 
     def open_port(self, tls: Tls | None = None) -> None:
-        """Listens again where it did; with `tls` it shows another certificate from now on."""
+        """Listens again where it did, or anew if it listens; with `tls` it shows another certificate from now on."""
+        self._server.stop()
         self._tls = tls or self._tls
         host, port = self._server.server_address[:2]
         self._server = Server((str(host), int(port)), self._gateway, self._prefix, self._tls)

@@ -172,7 +172,6 @@ class Stage:
     def show_servers_certificate(self, *, is_right: bool) -> None:
         """What DQM² shows to the grabbers."""
         pair = self._stranger.issue("false-server", hosts=["127.0.0.1"])
-        self.simulator.close_port()
         self.simulator.open_port(self._tls if is_right else self._server_tls(pair))
 
     # ------------------------------------------------------------------------------------------------------ documents

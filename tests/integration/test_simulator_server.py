@@ -101,6 +101,7 @@ def test_a_port_that_is_closed_and_opened_again_is_the_same_one(simulator: Simul
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", client.http.port)):  # noqa: PT011  (refused)
         pass
     simulator.open_port()
+    simulator.open_port()  # two faults that end one after the other
     client.http.close()
     assert client.messages(sync())
 
