@@ -105,7 +105,8 @@ class Stage:
         return self.mirror.start("server.py", MONITORING_PORT=str(self.monitoring_ports["server"]))
 
     def replace_grabber(self, number: int) -> None:
-        """Starts a grabber in the place of one that has ended."""
+        """Starts a grabber in the place of one that was told to end, and goes on first if it was stopped."""
+        self.continue_process(self.grabbers[number].pid)
         self.grabbers[number].wait(15)
         self.grabbers[number] = self.start_grabber()
 
