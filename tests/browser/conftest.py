@@ -1,7 +1,12 @@
 """A real Chromium in front of the rehearsed server."""
 
+import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_DRIVER_ENDS_SECONDS = 15.0
 DESK = {"width": 1500, "height": 1000}
 
 
@@ -29,10 +35,21 @@ def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("there is no Chromium on this machine")
-    with sync_playwright() as playwright:
+    with ExitStack() as stack, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
+        # Now and then the driver does not end when it should, and everybody would wait for it.
+        last_word = threading.Timer(_DRIVER_ENDS_SECONDS, _kill_drivers)
+        last_word.start()
+        stack.callback(last_word.cancel)
+
+
+def _kill_drivers() -> None:
+    children = [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+    for pid in children:
+        if b"run-driver" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import struct
 
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
 
 from dqmsquare.statistics import DARK, LIGHT, TABLES, Numbers, Painter, read_numbers
 from dqmsquare.storage.statistics_selection import select_runs
@@ -134,7 +135,7 @@ def test_no_figure_is_left_when_its_picture_is_drawn(numbers, painter: Painter):
     gc.disable()  # the server looks for circles of objects seldom
     try:
         painter.draw(numbers["clients"])
-        assert [thing for thing in gc.get_objects() if type(thing).__name__ == "Figure"] == []
+        assert [thing for thing in gc.get_objects() if type(thing) is Figure] == []
     finally:
         gc.enable()
 
