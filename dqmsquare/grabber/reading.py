@@ -18,7 +18,7 @@ from dqmsquare.storage.store import Refused
 _logger = logging.getLogger(__name__)
 
 FIRST_GROUP = 50  # documents; a job's is 60 to 80 KB, and several copies of an answer are in memory at once
-_GROUP_BYTES = 2 * 2**20
+_GROUP_BYTES = 3 * 2**19
 _GROUP_MIN = 10
 # Python lets one thread compute at a time; without this one they would take turns at each of RE2's hundred searches.
 _READING = threading.Lock()
