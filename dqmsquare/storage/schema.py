@@ -31,13 +31,16 @@ def upgrade_schema(database: Database, config: Config, key: bytes) -> list[str]:
     """Brings the tables to this program's version; safe to run twice and from several processes at once.
 
     Returns the statements that the owner's role had no right to run (they make the server's role), to be shown.
-    Raises KeyMismatch where the tables were made with another PUBLIC_ID_KEY.
+    Raises KeyMismatch where the tables were made with another PUBLIC_ID_KEY, SchemaMismatch where a newer program did.
     """
     with translated_errors(), database.direct() as connection:
         connection.execute(select(func.pg_advisory_lock(locks.UPGRADE)))
         connection.commit()
         connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-        if _version(connection) != _newest_version():
+        found, wanted = _version(connection), _newest_version()
+        if found is not None and found > wanted:
+            raise _mismatch(database.cluster, found, wanted)
+        if found != wanted:
             _migrate(connection)
         _name_database(connection, database.cluster, key)
         connection.commit()
@@ -53,11 +56,16 @@ def check_schema(database: Database, key: bytes) -> None:
     with database.reading() as connection:
         found, wanted = _version(connection), _newest_version()
         if found != wanted:
-            raise SchemaMismatch(
-                f"the {database.cluster} database has tables of version {found or 'none'}, "
-                f"this program wants {wanted}: run `python db.py upgrade`"
-            )
+            raise _mismatch(database.cluster, found, wanted)
         _check_identity(connection, database.cluster, key)
+
+
+def _mismatch(cluster: str, found: str | None, wanted: str) -> SchemaMismatch:
+    is_newer = found is not None and found > wanted
+    advice = "use the program that made them, or a backup" if is_newer else "run `python db.py upgrade`"
+    return SchemaMismatch(
+        f"the {cluster} database has tables of version {found or 'none'}, this program wants {wanted}: {advice}"
+    )
 
 
 def _version(connection: Connection) -> str | None:

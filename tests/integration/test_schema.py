@@ -1,5 +1,6 @@
 """The tables: made once, checked at each start, and as the program thinks they are."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -58,11 +59,19 @@ def test_f40_two_may_upgrade_an_empty_database_at_once(place: TestPlace):
     check_schema(place.owner(), KEY)
 
 
-@pytest.mark.parametrize("version", ["0000", "9999"])
-def test_f40_tables_of_another_version_are_refused_with_what_to_do(place: TestPlace, version: str):
+@pytest.mark.parametrize(
+    ("version", "advice"), [("0000", "run `python db.py upgrade`"), ("9999", "use the program that made them")]
+)
+def test_f40_tables_of_another_version_are_refused_with_what_to_do(place: TestPlace, version: str, advice: str):
     place.rows(f"UPDATE mirror.schema_version SET version_num = '{version}'")
-    with pytest.raises(SchemaMismatch, match=r"run `python db\.py upgrade`"):
+    with pytest.raises(SchemaMismatch, match=re.escape(advice)):
         check_schema(place.reader(), KEY)
+
+
+def test_f40_tables_of_a_newer_program_are_not_upgraded(place: TestPlace):
+    place.rows("UPDATE mirror.schema_version SET version_num = '9999'")
+    with pytest.raises(SchemaMismatch, match="use the program that made them"):
+        upgrade_schema(place.owner(), place.config, KEY)
 
 
 def test_f40_a_database_without_tables_is_refused_the_same_way(place: TestPlace):
