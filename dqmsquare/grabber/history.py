@@ -20,6 +20,7 @@ from dqmsquare.storage.host_record import HostRecord
 _logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 60.0  # after a listing that failed altogether
+_STEP_SECONDS = 0.1  # that a step waits for a listing: then its thread looks whether to poll, or to end
 
 
 class History:
@@ -77,15 +78,15 @@ class History:
         self._not_before = 0.0
 
     def step(self) -> bool:
-        """One step; True if there is more to do at once. Raises UpstreamError, StoreUnavailable or LeaseLost."""
+        """One step: True if there is more to do at once. Raises UpstreamError, StoreUnavailable or LeaseLost."""
         if self._listing is not None:
             return self._fetch_batch(self._listing)
         if self._task is None:
-            if self._is_due():
-                self._start()
-            return False
-        if not self._task.done:
-            return False
+            if not self._is_due():
+                return False
+            self._task = self._begun()
+        if not self._task.wait(_STEP_SECONDS):
+            return True
         task, self._task = self._task, None
         try:
             self._use(task.result())
@@ -110,16 +111,15 @@ class History:
             return True
         return datetime.now(UTC) - cursor.compared_at >= timedelta(seconds=self._config.full_check_seconds)
 
-    def _start(self) -> None:
+    def _begun(self) -> Task[FullListing]:
         feed, config, told = self._new_feed(), self._config, self._on_failure
         tail_rev = self._record.cursor.tail_rev or 0
         # What a fault asked for is not asked for again before its time, whatever comes of this one.
         self._not_before = self._monotonic() + config.relist_seconds
         self._wanted = False
         if self._is_filling:
-            self._task = Task(self._name, lambda: read_as_much_as_possible(feed, config, tail_rev, told))
-        else:
-            self._task = Task(self._name, lambda: read_listing(feed, config, 0))
+            return Task(self._name, lambda: read_as_much_as_possible(feed, config, tail_rev, told))
+        return Task(self._name, lambda: read_listing(feed, config, 0))
 
     def _use(self, listing: FullListing) -> None:
         positions = self._below_tail(listing) if self._is_filling else self._differing(listing)

@@ -27,6 +27,10 @@ class Task(Generic[T]):
         """Whether it is done and `result` raises nothing."""
         return self.done and self._error is None
 
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done, at the latest after so long."""
+        return self._done.wait(seconds)
+
     def result(self) -> T:
         """What came of it, waited for. Raises what went wrong."""
         self._done.wait()

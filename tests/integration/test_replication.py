@@ -122,6 +122,14 @@ def test_a_first_start_shows_the_newest_first_and_fills_in_the_rest(rig: Rig):
     assert rig.feed.n_listings == 1
 
 
+def test_history_follows_its_listing_at_once_and_waits_for_no_poll(rig: Rig):
+    rig.upload(*range(200))
+    rig.cycle(n_fills=0)
+    while rig.replication.fill():
+        pass
+    rig.assert_same()
+
+
 def test_a_host_whose_news_are_all_stored_is_not_said_to_be_behind(rig: Rig):
     rig.upload(1)
     rig.settle()
