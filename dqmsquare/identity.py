@@ -32,12 +32,13 @@ class PublicIds:
     """Makes the public ids of one cluster. `key` is the secret PUBLIC_ID_KEY, at least 32 bytes."""
 
     def __init__(self, key: bytes, cluster: str) -> None:
-        self._key = key
+        self._keyed = hmac.new(key, digestmod=hashlib.sha256)
         self._cluster = cluster
 
     def _hash(self, text: str) -> str:
-        digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
-        return base64.b32encode(digest[:10]).decode("ascii").lower()
+        keyed = self._keyed.copy()  # hmac.digest would let other threads run at each of a document's ids
+        keyed.update(text.encode("utf-8", "surrogatepass"))
+        return base64.b32encode(keyed.digest()[:10]).decode("ascii").lower()
 
     def document(self, document_id: str) -> str:
         """16 characters of base32 for a document's `_id`; for a job this is the job's public id."""

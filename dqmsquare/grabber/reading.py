@@ -73,7 +73,8 @@ class DocumentReader:
             found, unreadable = found | again.documents, unreadable | again.unreadable
         fetched = Fetched([], [], sum(key not in found and key not in unreadable for key in missing))
         for document_id, rev in wanted.items():
-            outcome = self._read(document_id, rev, found.pop(document_id, None), unreadable.get(document_id))
+            with _READING:
+                outcome = self._read(document_id, rev, found.pop(document_id, None), unreadable.get(document_id))
             fetched.refused.append(outcome) if isinstance(outcome, Refused) else fetched.documents.append(outcome)
         return fetched
 
@@ -86,8 +87,7 @@ class DocumentReader:
         if raw is None:
             return Refused("missing", "listed, but not given when asked for", public_id, rev)
         try:
-            with _READING:
-                document = read_document(raw, received_at=self._clock(), ids=self._ids, scrubber=self._scrubber)
+            document = read_document(raw, received_at=self._clock(), ids=self._ids, scrubber=self._scrubber)
         except DocumentRefused as refused:
             return Refused(refused.reason, self._scrubbed(refused.detail), public_id, rev)
         except Exception as error:  # one poisonous document must not stop its host
