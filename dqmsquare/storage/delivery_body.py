@@ -5,20 +5,20 @@ from itertools import accumulate, chain
 from typing import Any
 
 from dqmsquare.documents import StreamFiles
-from dqmsquare.storage.packing import differences, pack_json, unpack_json
+from dqmsquare.storage.packing import Body, differences, json_body, unpack_json
 
 _TICKS = 2**22  # per second: doubles of these decades have no finer steps, so that nothing is rounded
 
 
-def pack_delivery(streams: Mapping[str, StreamFiles]) -> bytes:
-    """The streams' files, compressed."""
+def delivery_body(streams: Mapping[str, StreamFiles]) -> Body:
+    """The streams' files, to be compressed."""
     times = chain.from_iterable((*files.mtimes, *files.ctimes) for files in streams.values())
     ticks = _TICKS if all(seconds * _TICKS % 1 == 0 for seconds in times) else 0
-    return pack_json([ticks, {key: _columns(files, ticks) for key, files in streams.items()}])
+    return json_body([ticks, {key: _columns(files, ticks) for key, files in streams.items()}])
 
 
 def unpack_delivery(body: bytes) -> dict[str, StreamFiles]:
-    """What pack_delivery was given; also of bodies that were stored as they are."""
+    """What delivery_body was given; also of bodies that were stored as they are."""
     stored: Any = unpack_json(body)
     ticks, streams = (0, stored) if isinstance(stored, dict) else stored
     return {key: _files(columns, ticks) for key, columns in streams.items()}

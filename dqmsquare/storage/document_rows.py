@@ -18,9 +18,9 @@ from dqmsquare.documents import (
     stream_label,
 )
 from dqmsquare.states import final_state
-from dqmsquare.storage.delivery_body import pack_delivery
-from dqmsquare.storage.packing import pack_text
-from dqmsquare.storage.series_body import pack_series
+from dqmsquare.storage.delivery_body import delivery_body
+from dqmsquare.storage.packing import pack, text_body
+from dqmsquare.storage.series_body import series_body
 
 Row = dict[str, Any]
 
@@ -29,6 +29,7 @@ _ODD_LUMIS_MAX = 200
 _SLOPE_WINDOW_SECONDS = 3600
 _SLOPE_MIN_SECONDS = 600
 _MIB = 2**20
+_PACKED_TOGETHER = 32  # bodies, a megabyte of logs
 _FI_STATE_END_OF_RUN = 2
 _NOT_COLUMNS = {"memory", "lumis", "lumi_ranges", "log_head", "log_tail", "log_gap", "streams"}
 
@@ -39,10 +40,22 @@ def rows_by_table(documents: Iterable[AnyDocument], epoch: int) -> dict[str, lis
     for document in sorted(documents, key=lambda document: document.rev):
         newest[document.document_id] = document
     rows: dict[str, list[Row]] = {}
+    unpacked: dict[str, list[Row]] = {}
     for document in newest.values():
         for table, row in _rows_of(document, epoch):
             rows.setdefault(table, []).append(row)
+            if "body" in row:
+                unpacked.setdefault(table, []).append(row)
+                if len(unpacked[table]) == _PACKED_TOGETHER:
+                    _pack(unpacked.pop(table))
+    for of_table in unpacked.values():
+        _pack(of_table)
     return rows
+
+
+def _pack(rows: Sequence[Row]) -> None:
+    for row, packed in zip(rows, pack([row["body"] for row in rows]), strict=True):
+        row["body"] = base64.b64encode(packed).decode("ascii")  # JSON has no bytes: store.py decodes it in SQL
 
 
 def _rows_of(document: AnyDocument, epoch: int) -> list[tuple[str, Row]]:
@@ -53,8 +66,9 @@ def _rows_of(document: AnyDocument, epoch: int) -> list[tuple[str, Row]]:
             rows = [("jobs", row | _job_columns(document)), ("job_series", key | _series_columns(document))]
             return [*rows, ("job_logs", key | _log_columns(document))] if _has_log(document) else rows
         case DeliveryDocument():
-            body = _bytes(pack_delivery(document.streams))
-            return [("deliveries", row | {"summary": stream_summaries(document), "body": body})]
+            return [
+                ("deliveries", row | {"summary": stream_summaries(document), "body": delivery_body(document.streams)})
+            ]
         case PlaybackDocument():
             return [("playbacks", row)]
         case HostMemoryDocument():
@@ -94,20 +108,15 @@ def _has_log(document: JobDocument) -> bool:
 
 
 def _series_columns(document: JobDocument) -> Row:
-    return {"body": _bytes(pack_series(document))}
+    return {"body": series_body(document)}
 
 
 def _log_columns(document: JobDocument) -> Row:
     return {
         "n_head_chars": len(document.log_head),
         "gap": document.log_gap,
-        "body": _bytes(pack_text(document.log_head + document.log_tail)),
+        "body": text_body(document.log_head + document.log_tail),
     }
-
-
-def _bytes(body: bytes) -> str:
-    """How bytes travel inside JSON: store.py decodes them again in SQL."""
-    return base64.b64encode(body).decode("ascii")
 
 
 def rate_spark(lumis: Sequence[tuple[int, int, float]]) -> list[float]:

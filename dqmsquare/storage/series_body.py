@@ -5,19 +5,19 @@ from itertools import accumulate, chain
 from typing import Any
 
 from dqmsquare.documents import JobDocument, LumiRange
-from dqmsquare.storage.packing import differences, pack_json, unpack_json
+from dqmsquare.storage.packing import Body, differences, json_body, unpack_json
 from dqmsquare.storage.rows import JobSeries
 
 _PAGE_BYTES = 4096  # memory comes in pages; what does not is stored in bytes
 
 
-def pack_series(series: JobSeries | JobDocument) -> bytes:
-    """The series, compressed."""
-    return pack_json(series_as_columns(series), "series")
+def series_body(series: JobSeries | JobDocument) -> Body:
+    """The series, to be compressed."""
+    return json_body(series_as_columns(series), "series")
 
 
 def unpack_series(body: bytes) -> JobSeries:
-    """What pack_series was given; also of bodies that were stored as rows."""
+    """What series_body was given; also of bodies that were stored as rows."""
     stored: dict[str, Any] = unpack_json(body)
     ranges = tuple(LumiRange(*values) for values in stored["ranges"])
     if "memory" in stored:
