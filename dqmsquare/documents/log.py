@@ -5,14 +5,14 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from dqmsquare.scrub import Scrubber, clean_text
+from dqmsquare.scrub import Scrubber, clean_bytes
 
 MAX_KEPT_BYTES = 65_536  # of head and of tail each, scrubbed
 MAX_READ_CHARACTERS = 262_144  # of each: four times what is shown, so that what is cut here hardly ever shows
 MAX_LIST_CHARACTERS = 1_000_000  # of a list that came as text
-FULL_CHARACTERS = 14_336  # DQM² keeps whole lines up to 16 KiB, or
+FULL_BYTES = 14_336  # DQM² keeps whole lines up to 16 KiB, or
 FULL_LINES = 256
-TELLING_CHARACTERS = 20  # shorter lines, such as "%MSG", are alike by chance
+TELLING_BYTES = 20  # shorter lines, such as "%MSG", are alike by chance
 MARK_BYTES = 40
 INPUT_GONE = "Internal error, cannot get data file"  # what a client says whose run was cleared out under it
 
@@ -30,16 +30,30 @@ class LogText:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    lines: list[str]
+    lines: list[bytes]  # clean, with their ends
     n_cut_bytes: int  # that were not even read
 
     @property
-    def text(self) -> str:
-        return "".join(self.lines)
+    def text(self) -> bytes:
+        return b"".join(self.lines)
 
     @property
     def is_full(self) -> bool:
-        return len(self.lines) >= FULL_LINES or sum(map(len, self.lines)) >= FULL_CHARACTERS
+        return len(self.lines) >= FULL_LINES or sum(map(len, self.lines)) >= FULL_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What there is of a log before it is scrubbed: as one text, or with a gap."""
+
+    head: _Part
+    tail: _Part  # without what head has
+    gap: bool
+
+    @property
+    def texts(self) -> tuple[bytes, ...]:
+        """As one, so that nothing hides across the seam."""
+        return (self.head.text, self.tail.text) if self.gap else (self.head.text + self.tail.text,)
 
 
 def read_log(start: object, end: object, scrubber: Scrubber) -> LogText:
@@ -48,21 +62,27 @@ def read_log(start: object, end: object, scrubber: Scrubber) -> LogText:
     """
     start_text, end_text = _as_text(start), _as_text(end)
     input_gone = INPUT_GONE in start_text or INPUT_GONE in end_text  # of all there is, before anything is cut
+    parts = _parts(start_text, end_text)
+    scrubbed = scrubber.scrub_clean(parts.texts)
+    if parts.gap:
+        head, tail = (piece.text for piece in scrubbed)
+    else:
+        head, tail = _part_before_last_lines(scrubbed[0].text, len(parts.tail.lines))
+    n_removed = sum(piece.n_removed for piece in scrubbed)
+    return LogText(
+        _clip_end(head, parts.head.n_cut_bytes),
+        _clip_start(tail, parts.tail.n_cut_bytes),
+        parts.gap,
+        n_removed,
+        input_gone,
+    )
+
+
+def _parts(start_text: str, end_text: str) -> _Parts:
     head, tail = _first_part(start_text), _last_part(end_text)
     both_full = head.is_full and tail.is_full
     n_shared = _n_shared_lines(head.lines, tail.lines, must_tell=both_full)
-    gap = both_full and n_shared == 0
-    rest = _Part(tail.lines[n_shared:], tail.n_cut_bytes)
-    if gap:
-        first, last = scrubber.scrub_pieces((head.text, rest.text))
-        head_text, tail_text, n_removed = first.text, last.text, first.n_removed + last.n_removed
-    else:
-        whole = scrubber.scrub(head.text + rest.text)  # as one, so that nothing hides across the seam
-        head_text, tail_text = _part_before_last_lines(whole.text, len(rest.lines))
-        n_removed = whole.n_removed
-    return LogText(
-        _clip_end(head_text, head.n_cut_bytes), _clip_start(tail_text, rest.n_cut_bytes), gap, n_removed, input_gone
-    )
+    return _Parts(head, _Part(tail.lines[n_shared:], tail.n_cut_bytes), both_full and n_shared == 0)
 
 
 # -------------------------------------------------------------------------------------------------------------- shapes
@@ -101,14 +121,14 @@ def _first_part(text: str) -> _Part:
     kept = text[:MAX_READ_CHARACTERS]
     if len(kept) < len(text):  # not the half of a word, which might be the half of a name
         kept = kept[: -len(kept.split()[-1][-1000:])] if kept.strip() else ""
-    return _Part(_split_lines(clean_text(kept)), _n_bytes(text[len(kept) :]))
+    return _Part(clean_bytes(kept).splitlines(keepends=True), _n_bytes(text[len(kept) :]))
 
 
 def _last_part(text: str) -> _Part:
     kept = text[-MAX_READ_CHARACTERS:]
     if len(kept) < len(text):
         kept = kept[len(kept.split(maxsplit=1)[0][:1000]) :] if kept.strip() else ""
-    return _Part(_split_lines(clean_text(kept)), _n_bytes(text[: len(text) - len(kept)]))
+    return _Part(clean_bytes(kept).splitlines(keepends=True), _n_bytes(text[: len(text) - len(kept)]))
 
 
 def _n_bytes(text: str) -> int:
@@ -127,21 +147,19 @@ def _split_lines(text: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- head and tail
 
 
-def _n_shared_lines(head: list[str], tail: list[str], *, must_tell: bool) -> int:
+def _n_shared_lines(head: list[bytes], tail: list[bytes], *, must_tell: bool) -> int:
     """How many lines at the end of head are the first of tail; `must_tell`: they may be alike by chance."""
     n_shared = _longest_border(tail, head[-len(tail) :]) if tail and tail[0] in head else 0
-    if n_shared == len(tail) or not must_tell:
+    if n_shared in {0, len(tail)} or not must_tell:
         return n_shared
     in_head, in_tail = Counter(head), Counter(tail)
-    telling = (
-        line for line in tail[:n_shared] if len(line) > TELLING_CHARACTERS and in_head[line] == in_tail[line] == 1
-    )
+    telling = (line for line in tail[:n_shared] if len(line) > TELLING_BYTES and in_head[line] == in_tail[line] == 1)
     return n_shared if next(telling, None) is not None else 0
 
 
-def _longest_border(tail: list[str], head_end: list[str]) -> int:
+def _longest_border(tail: list[bytes], head_end: list[bytes]) -> int:
     """The longest start of tail that ends head, in linear time (Knuth, Morris and Pratt)."""
-    sequence: list[str | None] = [*tail, None, *head_end]
+    sequence: list[bytes | None] = [*tail, None, *head_end]
     borders = [0] * len(sequence)
     for position in range(1, len(sequence)):
         length = borders[position - 1]

@@ -42,7 +42,6 @@ def path_rule(family: Replacement) -> Rule:
     """Cuts a path down to its mark and, if it is a well-known one, the file's name, with `family` for a host in it."""
     is_kept, host = Pattern(_KEPT_NAME), Pattern(FAMILY)
 
-    @lru_cache(maxsize=4096)  # the same files are named in every client's log
     def cut(text: bytes) -> bytes:
         slash = text.index(b"/")
         tilde = text.find(b"~", 0, slash)

@@ -3,7 +3,7 @@
 Not `re2.finditer`, whose matches cost more than RE2's search for them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import re2
@@ -94,3 +94,19 @@ class Pattern:
         """The first that is found from `position` on."""
         spans = self._find(_ANYWHERE, text, position, len(text))
         return Match(text, spans) if spans[0][0] >= 0 else None
+
+
+class PatternSet:
+    """Tells in one search which of some patterns are in a text."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        options = _re2.RE2.Options()
+        options.log_errors = False
+        self._set = _re2.Set(_ANYWHERE, options)
+        self._all = frozenset(self._set.Add(pattern.encode()) for pattern in patterns)
+        if -1 in self._all or not self._set.Compile():
+            raise re2.error("a pattern is wrong")
+
+    def found_in(self, text: bytes) -> frozenset[int]:
+        """Their numbers; all of them where RE2 finds none, since it says so too when it runs out of memory."""
+        return frozenset(self._set.Match(text)) or self._all

@@ -1,9 +1,11 @@
 """Applies the rules until nothing is left to find. It fails closed: without a ScrubError everything was looked at."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import cast
 
 import re2
 
@@ -12,16 +14,19 @@ from dqmsquare.identity import host_label, short_host_name
 from dqmsquare.scrub.addresses import ADDRESSES, EMAILS
 from dqmsquare.scrub.cleaning import clean_bytes
 from dqmsquare.scrub.credentials import CREDENTIALS, PEM
+from dqmsquare.scrub.event_lines import is_event_line
 from dqmsquare.scrub.hosts import family_replacement, host_rules
 from dqmsquare.scrub.line_memo import LineMemo, ShownLine
 from dqmsquare.scrub.paths import path_rule, user_names, users_rule
-from dqmsquare.scrub.pattern import Pattern, Replacement
+from dqmsquare.scrub.pattern import Pattern, PatternSet, Replacement
 from dqmsquare.scrub.processes import PROCESSES
 from dqmsquare.scrub.rule import Rule
 
 MAX_ROUNDS = 4  # a text that has not settled by then was made to fool the rules
 REMEMBERED_BYTES = 1_000_000  # about the logs of a run
 REMEMBERED_USERS = 4  # lines are remembered for each set of users that are looked for
+REMEMBERED_WORDS = 4_096  # with a path in them
+REMEMBERED_SHORT, SHORT = 1_000, 200  # texts, characters: names come with every document
 
 _Step = tuple[Pattern, Replacement]
 _PEM: _Step = (Pattern(PEM.pattern), PEM.replacement)
@@ -44,22 +49,24 @@ class Scrubber:
         rules = _rules_in_order(labels)
         self._all: list[_Step] = [(Pattern(rule.pattern), rule.replacement) for rule in rules]
         self._common = [step for step, rule in zip(self._all, rules, strict=True) if rule.common]
+        self._which = PatternSet(rule.pattern for rule in rules)
         self._anything = _any_of(rules)
         self._anything_uncommon = _any_of([rule for rule in rules if not rule.common])
         self._memo_for = lru_cache(REMEMBERED_USERS)(lambda _: LineMemo(REMEMBERED_BYTES))
+        self._shown_word = lru_cache(REMEMBERED_WORDS)(self._without_common)
+        self._scrub_short = lru_cache(REMEMBERED_SHORT)(lambda text: self.scrub_clean((clean_bytes(text),))[0])
 
     def scrub(self, text: str) -> Scrubbed:
         """The text without what must not leave; scrubbing it again changes nothing. Raises ScrubError only."""
-        return self.scrub_pieces((text,))[0]
+        with _failing_closed():
+            return self._scrub_short(text) if len(text) <= SHORT else self.scrub_clean((clean_bytes(text),))[0]
 
-    def scrub_pieces(self, texts: Sequence[str]) -> list[Scrubbed]:
-        """Pieces of one text with gaps between them: a user known from one is taken out of all. Raises ScrubError."""
-        try:
-            pieces = [clean_bytes(text) for text in texts]
-            users = frozenset[bytes]().union(*map(user_names, pieces))
-            return self._scrub_clean(pieces, users)
-        except (re2.error, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
-            raise ScrubError(type(error).__name__) from error
+    def scrub_clean(self, pieces: Sequence[bytes]) -> list[Scrubbed]:
+        """Pieces of one text with gaps between them, as clean_bytes leaves them: a user known from one is taken out of
+        all. Raises ScrubError.
+        """
+        with _failing_closed():
+            return self._scrub_clean(pieces, frozenset[bytes]().union(*map(user_names, pieces)))
 
     def _scrub_clean(self, pieces: Sequence[bytes], users: frozenset[bytes]) -> list[Scrubbed]:
         without_keys = [_without_keys(piece) for piece in pieces]
@@ -76,38 +83,85 @@ class Scrubber:
         memo = self._memo_for(users)
         known = memo.look_up(lines)
         unknown = list(dict.fromkeys([line for line, shown in zip(lines, known, strict=True) if shown is None]))
-        fresh = dict(zip(unknown, self._settled(unknown, users), strict=True)) if unknown else {}
+        if not unknown:
+            return cast("list[ShownLine]", known)
+        fresh = dict(zip(unknown, self._settled(unknown, users), strict=True))
         memo.add(fresh)
         return [shown or fresh[line] for line, shown in zip(lines, known, strict=True)]
 
     def _settled(self, lines: Sequence[bytes], users: frozenset[bytes]) -> list[ShownLine]:
         """Each line as the rules leave it, all at once: nothing depends on what the other lines are."""
         shown, n_removed = list(lines), [0] * len(lines)
-        waiting = list(range(len(lines)))  # those in which there may be something yet
+        # Those in which there may be something yet.
+        waiting = [place for place, line in enumerate(lines) if not is_event_line(line)]
         for _ in range(MAX_ROUNDS):
-            changed: set[int] = set()
-            for places, steps in self._steps_for(shown, waiting, users):
-                changed |= _apply(steps, shown, n_removed, places)
+            changed = self._go_over(shown, n_removed, waiting, users)
             if not changed:
                 return list(zip(shown, n_removed, strict=True))
             waiting = sorted(changed)
         raise ScrubError("the text does not settle")
 
-    def _steps_for(
-        self, lines: Sequence[bytes], places: list[int], users: frozenset[bytes]
-    ) -> Iterator[tuple[list[int], list[_Step]]]:
-        """Which steps the lines at which places need; users after the rules, since their homes go as a whole."""
-        text = b"\n".join([lines[place] for place in places])
+    def _go_over(
+        self, shown: list[bytes], n_removed: list[int], places: list[int], users: frozenset[bytes]
+    ) -> set[int]:
+        """Applies the rules once to the lines at places, and tells where they found something."""
+        text = b"\n".join([shown[place] for place in places])
+        # After the rules, since a user's home goes as a whole.
         look_for_users = [users_rule(users)] if any(user in text for user in users) else []
         if not self._anything.finds(text):
-            yield places, look_for_users
-            return
+            return _apply(look_for_users, shown, n_removed, places)
         uncommon = set(_lines_with(self._anything_uncommon, text))
-        if uncommon:
-            yield [place for n, place in enumerate(places) if n in uncommon], [*self._all, *look_for_users]
-            places = [place for n, place in enumerate(places) if n not in uncommon]
-        if places:
-            yield places, [*self._common, *look_for_users]
+        special = [place for n, place in enumerate(places) if n in uncommon]
+        usual = [place for n, place in enumerate(places) if n not in uncommon] if uncommon else places
+        return (
+            _apply([*self._found_in(shown, special), *look_for_users], shown, n_removed, special)
+            | self._replace_words(shown, n_removed, usual)
+            | _apply([*self._common, *look_for_users], shown, n_removed, usual)
+        )
+
+    def _found_in(self, shown: list[bytes], places: Sequence[int]) -> list[_Step]:
+        """The rules that find something there. What one of them makes another one find is found the next time."""
+        found = self._which.found_in(b"\n".join([shown[place] for place in places])) if places else ()
+        return [step for number, step in enumerate(self._all) if number in found]
+
+    def _replace_words(self, shown: list[bytes], n_removed: list[int], places: Sequence[int]) -> set[int]:
+        """The same files stand in many lines: what the common rules make of a word with a path is looked up.
+
+        None of them reaches beyond a space.
+        """
+        changed: set[int] = set()
+        for place in places:
+            line, end, n_here = shown[place], 0, 0
+            while (slash := line.find(b"/", end)) >= 0:
+                begin = line.rfind(b" ", 0, slash) + 1
+                end = line.find(b" ", slash)
+                word, n = self._shown_word(line[begin:] if end < 0 else line[begin:end])
+                if n:
+                    line = line[:begin] + word + (b"" if end < 0 else line[end:])
+                    n_here += n
+                    end = begin + len(word)
+                elif end < 0:
+                    break
+            if n_here:
+                shown[place] = line
+                n_removed[place] += n_here
+                changed.add(place)
+        return changed
+
+    def _without_common(self, text: bytes) -> ShownLine:
+        n_removed = 0
+        for pattern, replacement in self._common:
+            text, hits = pattern.replaced(text, replacement)
+            n_removed += len(hits)
+        return text, n_removed
+
+
+@contextlib.contextmanager
+def _failing_closed() -> Iterator[None]:
+    try:
+        yield
+    except (re2.error, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        raise ScrubError(type(error).__name__) from error
 
 
 def _rules_in_order(labels: dict[bytes, bytes]) -> tuple[Rule, ...]:
@@ -136,6 +190,8 @@ def _without_keys(text: bytes) -> tuple[bytes, int]:
 
 def _apply(steps: Sequence[_Step], shown: list[bytes], n_removed: list[int], places: Sequence[int]) -> set[int]:
     """Takes out of the lines at `places` what the steps find; returns where that was."""
+    if not places or not steps:
+        return set()
     text = b"\n".join([shown[place] for place in places])
     changed: set[int] = set()
     for pattern, replacement in steps:

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -16,15 +15,12 @@ from sqlalchemy import Engine
 from dqmsquare.config import Config
 from dqmsquare.errors import StoreRefused, StoreUnavailable
 from dqmsquare.identity import PublicIds
-from dqmsquare.scrub import Scrubbed, Scrubber
+from dqmsquare.scrub import Scrubber
 from dqmsquare.storage.engine import Database, owner_database, translated_errors
 from dqmsquare.storage.first_mirror.batches import StretchImport, Tally
 from dqmsquare.storage.first_mirror.conversion import RowReader
 from dqmsquare.storage.first_mirror.source import Stretch, other_database
 from dqmsquare.storage.opening import Place
-
-_NAME_MAX = 200  # characters
-_NAMES_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +52,7 @@ class Reading:
     def reader(self, origin: Origin) -> RowReader:
         """The same in every process."""
         ids = PublicIds(origin.place.key, origin.cluster)
-        return RowReader(ids, NameScrubber(self.host_names), ZoneInfo(self.clock), self.is_labelled)
-
-
-class NameScrubber(Scrubber):
-    """Remembers short texts too: three names of each row, the same ones for years."""
-
-    def __init__(self, host_names: Iterable[str]) -> None:
-        super().__init__(host_names)
-        self._scrub_name = lru_cache(_NAMES_REMEMBERED)(super().scrub)
-
-    def scrub(self, text: str) -> Scrubbed:
-        return super().scrub(text) if len(text) > _NAME_MAX else self._scrub_name(text)
+        return RowReader(ids, Scrubber(self.host_names), ZoneInfo(self.clock), self.is_labelled)
 
 
 def import_stretches(

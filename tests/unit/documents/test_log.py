@@ -9,9 +9,9 @@ from dqmsquare.scrub import Scrubber
 class Watching(Scrubber):
     """Is given no more of a log than what is read of it, however long that is."""
 
-    def scrub_pieces(self, texts):
-        assert sum(map(len, texts)) <= 2 * MAX_READ_CHARACTERS
-        return super().scrub_pieces(texts)
+    def scrub_clean(self, pieces):
+        assert sum(map(len, pieces)) <= 2 * MAX_READ_CHARACTERS
+        return super().scrub_clean(pieces)
 
 
 SCRUBBER = Watching(())
