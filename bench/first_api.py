@@ -15,6 +15,7 @@ from tests.postgres import TestPlace
 
 _N_LUMIS = 465
 _RANGES = (100, 1_000)  # runs
+_N_RANGES = 40  # that are asked for once each
 _BROWSERS = load.BROWSER["Accept-Encoding"]  # today's way compresses nothing, whoever asks
 
 
@@ -75,7 +76,7 @@ class _Pair:
         """Seconds of one answer that nobody asked for before: another range each time."""
         highest = range(runs[-1] - 1, runs[0] + n - 2, -1)
         ranges = [
-            f"what=get_runs&from={last - n + 1}&to={last}" for last, _ in zip(highest, range(1, 10), strict=False)
+            f"what=get_runs&from={last - n + 1}&to={last}" for last, _ in zip(highest, range(_N_RANGES), strict=False)
         ]
         seen, todays = _best_seconds([f"{self._mirror}?", f"{self._todays}?"], ranges)
         return [Figure(what=what, unit="s", seen=seen, todays=todays, is_cost=True, times_todays=10)]

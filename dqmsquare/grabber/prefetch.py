@@ -10,7 +10,7 @@ from dqmsquare.grabber.reading import Fetched
 from dqmsquare.grabber.task import Task
 
 Group = Sequence[ListedHeader]
-_N_AHEAD = 3
+_N_AHEAD = 4
 _N_RAW = 2  # of these, how many are on their way or read: an answer takes ten times the memory of what is kept of it
 _TOGETHER_MAX = 200  # documents
 

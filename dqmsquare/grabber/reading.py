@@ -18,7 +18,7 @@ from dqmsquare.storage.store import Refused
 _logger = logging.getLogger(__name__)
 
 FIRST_GROUP = 50  # documents; a job's is 60 to 80 KB, and several copies of an answer are in memory at once
-_GROUP_BYTES = 3 * 2**19
+_GROUP_BYTES = 5 * 2**18
 _GROUP_MIN = 10
 # Python lets one thread compute at a time; without this one they would take turns at each of RE2's hundred searches.
 _READING = threading.Lock()
@@ -55,6 +55,7 @@ class DocumentReader:
         self._scrubber = scrubber
         self._clock = clock
         self._on_odd = on_odd
+        self._one_group = threading.Lock()  # two that were read by turns would both be there only at the end
         self.group_size = FIRST_GROUP  # how many documents are some MB, by the answers so far
 
     def fetch(self, headers: Sequence[ListedHeader]) -> Fetched:
@@ -72,10 +73,11 @@ class DocumentReader:
             again = self._feed.documents(missing)
             found, unreadable = found | again.documents, unreadable | again.unreadable
         fetched = Fetched([], [], sum(key not in found and key not in unreadable for key in missing))
-        for document_id, rev in wanted.items():
-            with _READING:
-                outcome = self._read(document_id, rev, found.pop(document_id, None), unreadable.get(document_id))
-            fetched.refused.append(outcome) if isinstance(outcome, Refused) else fetched.documents.append(outcome)
+        with self._one_group:
+            for document_id, rev in wanted.items():
+                with _READING:
+                    outcome = self._read(document_id, rev, found.pop(document_id, None), unreadable.get(document_id))
+                fetched.refused.append(outcome) if isinstance(outcome, Refused) else fetched.documents.append(outcome)
         return fetched
 
     def _read(

@@ -78,5 +78,5 @@ def listings_between(connection: Connection, first: int, last: int) -> Generator
     next_run = last
     while next_run >= first:
         rows = connection.execute(_BETWEEN, {"first": first, "last": next_run}).all()
-        yield from ((row.run, row.body) for row in rows)
+        yield from ((run, body) for run, body in rows)
         next_run = rows[-1].run - 1 if len(rows) == _RUNS_AT_A_TIME else first - 1

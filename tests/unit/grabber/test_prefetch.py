@@ -27,12 +27,12 @@ def test_groups_come_in_their_order_and_none_is_left_out():
 
 
 def test_what_is_there_already_comes_together(monkeypatch):
-    coming = Prefetch("x", map(_group, range(1, 4)), _fetch)
+    coming = Prefetch("x", map(_group, range(1, 5)), _fetch)
     coming._begin()
     for _, task in coming._under_way:
         task.result()
     group, fetched = next(coming)
-    assert ([header.rev for header in group], fetched.n_missing) == ([1, 2, 3], 6)
+    assert ([header.rev for header in group], fetched.n_missing) == ([1, 2, 3, 4], 10)
     monkeypatch.setattr(prefetch, "_TOGETHER_MAX", 1)
     assert len(next(Prefetch("x", map(_group, range(1, 5)), _fetch))[0]) == 1
 
