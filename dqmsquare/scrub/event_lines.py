@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from dqmsquare.scrub.pattern import Pattern
 
+_MAX_BYTES = 200
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _EVENT_LINE = Pattern(
     r"Begin processing the 0{1,12}(?:st|nd|rd|th) record\. Run 0{1,9}, Event 0{1,12}, LumiSection 0{1,6}"
@@ -13,7 +14,7 @@ _EVENT_LINE = Pattern(
 
 def is_event_line(line: bytes) -> bool:
     """Whether it is one, whatever the digits in it: so that each shape of it is looked at once."""
-    return _is_event_shape(line.translate(_ZEROS))
+    return len(line) <= _MAX_BYTES and _is_event_shape(line.translate(_ZEROS))
 
 
 @lru_cache(1_000)

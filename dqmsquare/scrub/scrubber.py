@@ -25,7 +25,7 @@ from dqmsquare.scrub.rule import Rule
 MAX_ROUNDS = 4  # a text that has not settled by then was made to fool the rules
 REMEMBERED_BYTES = 1_000_000  # about the logs of a run
 REMEMBERED_USERS = 4  # lines are remembered for each set of users that are looked for
-REMEMBERED_WORDS = 4_096  # with a path in them
+REMEMBERED_WORDS, LONG_WORD = 4_096, 500  # words with a path in them, bytes
 REMEMBERED_SHORT, SHORT = 1_000, 200  # texts, characters: names come with every document
 
 _Step = tuple[Pattern, Replacement]
@@ -127,26 +127,30 @@ class Scrubber:
     def _replace_words(self, shown: list[bytes], n_removed: list[int], places: Sequence[int]) -> set[int]:
         """The same files stand in many lines: what the common rules make of a word with a path is looked up.
 
-        None of them reaches beyond a space.
+        None of them reaches beyond a space. A long word is left to them.
         """
         changed: set[int] = set()
         for place in places:
-            line, end, n_here = shown[place], 0, 0
-            while (slash := line.find(b"/", end)) >= 0:
-                begin = line.rfind(b" ", 0, slash) + 1
-                end = line.find(b" ", slash)
-                word, n = self._shown_word(line[begin:] if end < 0 else line[begin:end])
-                if n:
-                    line = line[:begin] + word + (b"" if end < 0 else line[end:])
-                    n_here += n
-                    end = begin + len(word)
-                elif end < 0:
-                    break
+            line, n_here = self._with_words_replaced(shown[place])
             if n_here:
                 shown[place] = line
                 n_removed[place] += n_here
                 changed.add(place)
         return changed
+
+    def _with_words_replaced(self, line: bytes) -> ShownLine:
+        pieces: list[bytes] = []
+        n_removed = kept_from = end = 0
+        while end >= 0 and (slash := line.find(b"/", end)) >= 0:
+            begin = line.rfind(b" ", end, slash) + 1 or end
+            end = line.find(b" ", slash)
+            word = line[begin:] if end < 0 else line[begin:end]
+            shown, n = self._shown_word(word) if len(word) <= LONG_WORD else (word, 0)
+            if n:
+                pieces += (line[kept_from:begin], shown)
+                n_removed += n
+                kept_from = begin + len(word)
+        return b"".join((*pieces, line[kept_from:])), n_removed
 
     def _without_common(self, text: bytes) -> ShownLine:
         n_removed = 0

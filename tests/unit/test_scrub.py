@@ -360,6 +360,7 @@ LETTERS = "".join(random.Random(5).choices(string.ascii_letters + string.digits 
         "password",
         "token",
         "/tmp",
+        " /tmp/a",
         "eyJ",
         "\\n",
         "-----BEGIN A-----",

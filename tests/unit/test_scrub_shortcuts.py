@@ -5,7 +5,7 @@ import re2
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dqmsquare.scrub import Scrubbed, Scrubber, clean_bytes, clean_text, scrubber
+from dqmsquare.scrub import Scrubbed, Scrubber, clean_bytes, clean_text, event_lines, scrubber
 from dqmsquare.scrub.event_lines import is_event_line
 from dqmsquare.scrub.line_memo import LineMemo
 from dqmsquare.scrub.paths import user_names
@@ -95,6 +95,16 @@ def test_a_word_that_was_seen_is_not_searched_again(monkeypatch):
     scrubbed(known, "open /fff/ramdisk/run1/x.dat")
     monkeypatch.setattr(known, "_common", [])
     assert scrubbed(known, "close /fff/ramdisk/run1/x.dat of /fff/y") == Scrubbed("close [path] of /fff/y", 1)
+
+
+def test_what_is_long_is_not_remembered():
+    """Words and lines may be as long as a log: thousands of them would be all memory."""
+    known = Scrubber(HOSTS)
+    event_lines._is_event_shape.cache_clear()
+    assert scrubbed(known, "in /fff/" + 500 * "x" + " too").text == "in [path] too"
+    known.scrub(201 * "x")
+    sizes = [cache.cache_info().currsize for cache in (known._shown_word, known._scrub_short)]
+    assert [*sizes, event_lines._is_event_shape.cache_info().currsize] == [0, 0, 0]
 
 
 def test_a_short_text_that_was_seen_is_not_looked_at_again(monkeypatch):
