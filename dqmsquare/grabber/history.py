@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dqmsquare.config import Config
-from dqmsquare.errors import UpstreamError
+from dqmsquare.errors import UpstreamError, UpstreamUnreachable
 from dqmsquare.grabber.full_listing import FullListing, read_as_much_as_possible, read_listing
 from dqmsquare.grabber.prefetch import Group, Prefetch
 from dqmsquare.grabber.reading import DocumentReader, Fetched
@@ -93,9 +93,13 @@ class History:
         except UpstreamError as error:
             self._on_failure(error)
             self._not_before = self._monotonic() + _RETRY_SECONDS
-            words = type(error).__name__
-            _logger.warning(
-                "host %s: no full listing, next try in %.0f s (%s)", self._record.host_id, _RETRY_SECONDS, words
+            # That nobody is there is told once, by the polls.
+            _logger.log(
+                logging.INFO if isinstance(error, UpstreamUnreachable) else logging.WARNING,
+                "host %s: no full listing, next try in %.0f s (%s)",
+                self._record.host_id,
+                _RETRY_SECONDS,
+                type(error).__name__,
             )
         return self._listing is not None
 

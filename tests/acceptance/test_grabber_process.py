@@ -128,7 +128,9 @@ def test_f1_a_dead_upstream_is_left_in_peace_and_logged_once(place: TestPlace, t
     simulator.start()
     with mirror_on(place, simulator, tmp_path, GRABBER_SLEEP_TIME_STATUS="2") as mirror:
         mirror.start("grabber.py")
-        wait_for(lambda: place.rows("SELECT 1 FROM mirror.jobs"), "jobs are there")
+        # A full listing that breaks off has a line of its own.
+        compared = "SELECT count(*) FROM mirror.cursors WHERE compared_at IS NOT NULL"
+        wait_for(lambda: place.rows(compared) == [(len(FEW_HOSTS),)], "every host is listed in full")
         simulator.stop()
         with _dead_upstream(port) as came:
             time.sleep(3)
