@@ -42,47 +42,27 @@ class _Part:
         return len(self.lines) >= FULL_LINES or sum(map(len, self.lines)) >= FULL_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What there is of a log before it is scrubbed: as one text, or with a gap."""
-
-    head: _Part
-    tail: _Part  # without what head has
-    gap: bool
-
-    @property
-    def texts(self) -> tuple[bytes, ...]:
-        """As one, so that nothing hides across the seam."""
-        return (self.head.text, self.tail.text) if self.gap else (self.head.text + self.tail.text,)
-
-
 def read_log(start: object, end: object, scrubber: Scrubber) -> LogText:
     """Whatever `stdlog_start` and `stdlog_end` are: a list, a list as text (JSON's or Python's), text. Raises
     ScrubError.
     """
     start_text, end_text = _as_text(start), _as_text(end)
     input_gone = INPUT_GONE in start_text or INPUT_GONE in end_text  # of all there is, before anything is cut
-    parts = _parts(start_text, end_text)
-    scrubbed = scrubber.scrub_clean(parts.texts)
-    if parts.gap:
-        head, tail = (piece.text for piece in scrubbed)
-    else:
-        head, tail = _part_before_last_lines(scrubbed[0].text, len(parts.tail.lines))
-    n_removed = sum(piece.n_removed for piece in scrubbed)
-    return LogText(
-        _clip_end(head, parts.head.n_cut_bytes),
-        _clip_start(tail, parts.tail.n_cut_bytes),
-        parts.gap,
-        n_removed,
-        input_gone,
-    )
-
-
-def _parts(start_text: str, end_text: str) -> _Parts:
     head, tail = _first_part(start_text), _last_part(end_text)
     both_full = head.is_full and tail.is_full
     n_shared = _n_shared_lines(head.lines, tail.lines, must_tell=both_full)
-    return _Parts(head, _Part(tail.lines[n_shared:], tail.n_cut_bytes), both_full and n_shared == 0)
+    gap = both_full and n_shared == 0
+    rest = _Part(tail.lines[n_shared:], tail.n_cut_bytes)
+    if gap:
+        first, last = scrubber.scrub_clean((head.text, rest.text))
+        head_text, tail_text, n_removed = first.text, last.text, first.n_removed + last.n_removed
+    else:
+        (whole,) = scrubber.scrub_clean((head.text + rest.text,))  # as one, so that nothing hides across the seam
+        head_text, tail_text = _part_before_last_lines(whole.text, len(rest.lines))
+        n_removed = whole.n_removed
+    return LogText(
+        _clip_end(head_text, head.n_cut_bytes), _clip_start(tail_text, rest.n_cut_bytes), gap, n_removed, input_gone
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- shapes

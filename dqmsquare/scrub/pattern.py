@@ -97,16 +97,15 @@ class Pattern:
 
 
 class PatternSet:
-    """Tells in one search which of some patterns are in a text."""
+    """Tells in one search which of some patterns are in a text. A wrong one raises re2.error."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        options = _re2.RE2.Options()
+        options = re2.Options()
         options.log_errors = False
-        self._set = _re2.Set(_ANYWHERE, options)
-        self._all = frozenset(self._set.Add(pattern.encode()) for pattern in patterns)
-        if -1 in self._all or not self._set.Compile():
-            raise re2.error("a pattern is wrong")
+        self._set = re2.Set.SearchSet(options)
+        self._all = frozenset(map(self._set.Add, patterns))
+        self._set.Compile()
 
     def found_in(self, text: bytes) -> frozenset[int]:
         """Their numbers; all of them where RE2 finds none, since it says so too when it runs out of memory."""
-        return frozenset(self._set.Match(text)) or self._all
+        return frozenset(self._set.Match(text) or self._all)
