@@ -1,5 +1,6 @@
 """What is worked out of a document when it is stored: sparklines, growth of memory, delays."""
 
+import base64
 import dataclasses
 
 import pytest
@@ -12,6 +13,7 @@ from dqmsquare.storage.document_rows import (
     rows_by_table,
     stream_summaries,
 )
+from dqmsquare.storage.packing import unpack_text
 from tests.examples import NOW, delivery_document, job_document
 
 MIB = 2**20
@@ -65,6 +67,12 @@ def test_a_stream_without_start_has_no_delay_but_its_sums():
 def test_of_one_document_twice_in_a_batch_the_newer_is_stored():
     rows = rows_by_table([job_document(rev=11, lumi=41), job_document(rev=10, lumi=40)], epoch=1)
     assert [(row["rev"], row["lumi"]) for row in rows["jobs"]] == [(11, 41)]
+
+
+def test_every_body_of_a_large_batch_is_compressed():
+    jobs = [job_document(document_id=f"{number:016}", log_head=f"log {number}\n", log_tail="") for number in range(70)]
+    bodies = [row["body"] for row in rows_by_table(jobs, epoch=1)["job_logs"]]
+    assert [unpack_text(base64.b64decode(body)) for body in bodies] == [job.log_head for job in jobs]
 
 
 def test_a_job_without_a_log_has_no_row_for_one():
